@@ -1,0 +1,53 @@
+"""llama.cpp through llama-cpp-python's low-level API, measured the way llama-bench does."""
+
+import ctypes
+import random
+import time
+
+import engine
+import llama_cpp
+
+
+class LlamaCpp:
+    def __init__(self, path: str, threads: int, context: int):
+        llama_cpp.llama_backend_init()
+        model_params = llama_cpp.llama_model_default_params()
+        model_params.n_gpu_layers = 0
+        self.model = llama_cpp.llama_model_load_from_file(path.encode(), model_params)
+        if not self.model:
+            raise SystemExit(f"llama.cpp cannot load {path}")
+        params = llama_cpp.llama_context_default_params()
+        params.n_ctx = context
+        params.n_batch = params.n_ubatch = 512
+        params.n_threads = params.n_threads_batch = threads
+        self.context = llama_cpp.llama_init_from_model(self.model, params)
+        if not self.context:
+            raise SystemExit(f"llama.cpp cannot make a context of {context} for {path}")
+        self.n_vocab = llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(self.model))
+        self.random = random.Random(1)
+        self.description = {
+            "engine": "llama.cpp",
+            "version": f"llama-cpp-python {llama_cpp.__version__}",
+            "build": llama_cpp.llama_print_system_info().decode().strip(),
+        }
+
+    def _run(self, batch_sizes: list[int]) -> float:
+        llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(self.context), True)
+        start = time.perf_counter()
+        for n in batch_sizes:
+            tokens = (ctypes.c_int32 * n)(*(self.random.randrange(self.n_vocab) for _ in range(n)))
+            status = llama_cpp.llama_decode(self.context, llama_cpp.llama_batch_get_one(tokens, n))
+            if status:
+                raise RuntimeError(f"llama_decode of {n} tokens returned {status}")
+        llama_cpp.llama_synchronize(self.context)
+        return time.perf_counter() - start
+
+    def pp(self, n: int) -> float:
+        return self._run([n])
+
+    def tg(self, n: int) -> float:
+        return self._run([1] * n)
+
+
+if __name__ == "__main__":
+    engine.serve(LlamaCpp)

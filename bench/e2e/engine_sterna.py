@@ -1,0 +1,20 @@
+"""Sterna through its Python package."""
+
+import engine
+import sterna
+
+
+class Sterna:
+    def __init__(self, path: str, threads: int, context: int):
+        self.model = sterna.load(path, n_threads=threads, n_ctx=context)
+        self.description = {"engine": "sterna", "version": f"sterna {sterna.__version__}", "build": ""}
+
+    def pp(self, n: int) -> float:
+        return self.model.bench(n_prompt=n, n_gen=0)
+
+    def tg(self, n: int) -> float:
+        return self.model.bench(n_prompt=0, n_gen=n)
+
+
+if __name__ == "__main__":
+    engine.serve(Sterna)

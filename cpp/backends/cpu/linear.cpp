@@ -1,0 +1,189 @@
+// Packing of whole tensors, quantized activations, and the split of a matmul into tasks. Splitting never changes a result:
+// every output element is computed by one kernel call, alone.
+#include "backends/cpu/linear.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "base/checked_math.h"
+#include "base/half.h"
+#include "kernels/registry.h"
+
+namespace sterna::cpu {
+namespace {
+
+using kernels::Family;
+
+/// Tokens per block: their int8 rows stay in the second-level cache while the panels of a task pass by.
+constexpr size_t kTokenBlock = 128;
+
+Status no_kernel(const std::string& variant) {
+  return Status(Code::kUnsupported, "no kernel for weights of the kind " + variant);
+}
+
+bool finite_f16(const uint16_t* x, size_t n) {
+  return std::none_of(x, x + n, [](uint16_t h) { return (h & 0x7c00) == 0x7c00; });
+}
+
+std::string full_name(const kernels::Kernel& k) {
+  return std::string(k.family_name) + "_" + k.variant + "_" + k.isa;
+}
+
+size_t sum_block(const formats::CodeSpec& s) { return s.fold == Fold::kSuper ? s.sub : s.block; }
+
+}  // namespace
+
+size_t packed_bytes(const formats::Format& f, size_t rows, size_t depth) {
+  return f.codes.fold == Fold::kFloat ? 0 : packed_layout(f.codes, rows, depth, false).bytes();
+}
+
+Result<Weight> weight_of_panels(const PackedLayout& layout, const uint8_t* panels) {
+  STERNA_RETURN_IF_ERROR(kernels::first_active_isa().status());
+  const kernels::Kernel* k = kernels::find(Family::qgemm, variant_name(layout.spec));
+  if (!k) return no_kernel(variant_name(layout.spec));
+  Weight w;
+  w.rows = layout.rows, w.depth = layout.depth, w.data = panels, w.layout = layout;
+  w.qgemm = kernels::as<kernels::QGemmFn>(*k);
+  w.kernel = full_name(*k);
+  return w;
+}
+
+Result<Weight> make_weight(const formats::Format& f, const uint8_t* tensor, size_t rows, size_t depth, uint8_t* storage,
+                           ThreadPool& pool) {
+  STERNA_RETURN_IF_ERROR(kernels::first_active_isa().status());
+  const size_t row_bytes = formats::row_bytes(f, depth);
+  if (f.codes.fold == Fold::kFloat) {
+    const std::string variant = f.name == std::string_view("F32") ? "f32" : f.name == std::string_view("F16") ? "f16" : "bf16";
+    const kernels::Kernel* k = kernels::find(Family::fgemm, variant);
+    if (!k) return no_kernel(variant);
+    Weight w;
+    w.rows = rows, w.depth = depth, w.data = tensor, w.row_bytes = row_bytes;
+    w.fgemm = kernels::as<kernels::FGemmFn>(*k);
+    w.kernel = full_name(*k);
+    return w;
+  }
+
+  const formats::CodeSpec& spec = f.codes;
+  const PackedLayout layout = packed_layout(spec, rows, depth, false);
+  const size_t n_blocks = spec.block ? depth / spec.block : 0, n_subs = spec.sub ? depth / spec.sub : 0;
+  const float scale = formats::tensor_scale(f, tensor, depth, rows);
+  if (!(scale - scale == 0)) return Status(Code::kCorrupt, "its scale is not a finite number");
+  const size_t group = std::max<size_t>(1, layout.n_panels / (size_t(pool.size()) * 8));
+  std::atomic<bool> finite{true}, memory{true};
+  pool.run(ceil_div(layout.n_panels, group), [&](size_t task) {
+    // One panel's decoded rows; sizes bounded by depth.
+    Buffer scratch = Buffer::allocate(16 * (depth + 4 * n_blocks + 2 * n_subs) + 64);
+    if (scratch.empty()) {
+      memory = false;
+      return;
+    }
+    uint8_t* codes = scratch.data();
+    auto* d = reinterpret_cast<uint16_t*>(codes + 16 * depth);
+    uint16_t* m = d + 16 * n_blocks;
+    auto* sub_scale = reinterpret_cast<int8_t*>(m + 16 * n_blocks);
+    auto* sub_min = reinterpret_cast<uint8_t*>(sub_scale + 16 * n_subs);
+    float row_scales[16];
+    for (size_t p = task * group; p < std::min(layout.n_panels, (task + 1) * group); p++) {
+      if (rows - 16 * p < 16) std::memset(scratch.data(), 0, scratch.bytes());
+      for (size_t r = 0; r < 16; r++) {
+        row_scales[r] = 16 * p + r < rows ? scale : 0.0f;
+        if (16 * p + r >= rows) continue;
+        f.unpack(tensor + (16 * p + r) * row_bytes, depth,
+                 {codes + r * depth, d + r * n_blocks, m + r * n_blocks, sub_scale + r * n_subs, sub_min + r * n_subs});
+      }
+      if (!finite_f16(d, 16 * n_blocks) || (spec.has_min && !finite_f16(m, 16 * n_blocks))) finite = false;
+      const void* scales = spec.fold == Fold::kRow ? static_cast<const void*>(row_scales) : d;
+      pack_panel(layout, {codes, scales, m, sub_scale, sub_min}, storage + p * layout.panel_bytes);
+    }
+  });
+  if (!memory) return Status(Code::kOutOfMemory, "no memory to pack it");
+  if (!finite) return Status(Code::kCorrupt, "one of its block scales is not a finite number");
+  return weight_of_panels(layout, storage);
+}
+
+Status Activations::reserve(size_t n_tokens, size_t max_depth, std::span<const Weight* const> weights) {
+  const Status oom(Code::kOutOfMemory, "[activations] no memory for " + std::to_string(n_tokens) + " rows of " +
+                                           std::to_string(max_depth) + " elements; use a smaller n_batch");
+  floats_ = Buffer::allocate(n_tokens * max_depth * sizeof(float));
+  if (floats_.empty()) return oom;
+  forms_.clear();
+  for (const Weight* w : weights) {
+    if (!w->qgemm) continue;
+    const formats::CodeSpec& s = w->layout.spec;
+    if (std::any_of(forms_.begin(), forms_.end(),
+                    [&](const Form& f) { return f.block == s.block && f.sum_block == sum_block(s); }))
+      continue;
+    Form f{s.block, sum_block(s), {}, {}, {}, 0, 0, 0};
+    f.code_stride = round_up(max_depth, 64) + 64;  // not a multiple of 4096: rows would share cache sets
+    f.scale_stride = s.block ? max_depth / s.block : 1;
+    f.sum_stride = s.block ? max_depth / f.sum_block : 1;
+    f.codes = Buffer::allocate(n_tokens * f.code_stride);
+    f.scales = Buffer::allocate(n_tokens * f.scale_stride * sizeof(float));
+    f.sums = Buffer::allocate(n_tokens * f.sum_stride * sizeof(int32_t));
+    if (f.codes.empty() || f.scales.empty() || f.sums.empty()) return oom;
+    forms_.push_back(std::move(f));
+  }
+  active_.assign(forms_.size(), false);
+  return {};
+}
+
+const Activations::Form& Activations::form(const Weight& w) const {
+  const formats::CodeSpec& s = w.layout.spec;
+  return *std::find_if(forms_.begin(), forms_.end(),
+                       [&](const Form& f) { return f.block == s.block && f.sum_block == sum_block(s); });
+}
+
+void Activations::begin(size_t depth, std::span<const Weight* const> weights) {
+  depth_ = depth;
+  active_.assign(forms_.size(), false);
+  for (const Weight* w : weights)
+    if (w->qgemm) active_[size_t(&form(*w) - forms_.data())] = true;
+}
+
+void Activations::quantize(size_t token) {
+  for (size_t i = 0; i < forms_.size(); i++) {
+    if (!active_[i]) continue;
+    const Form& f = forms_[i];
+    auto* fn = kernels::find_fn<kernels::QuantizeFn>(Family::quantize, f.block ? "block" : "row");
+    fn({row(token), depth_, f.block, f.sum_block, f.codes.as<int8_t>() + token * f.code_stride,
+        f.scales.as<float>() + token * f.scale_stride, f.sums.as<int32_t>() + token * f.sum_stride});
+  }
+}
+
+void matmul(ThreadPool& pool, const Activations& acts, size_t first, size_t n_tokens, std::span<const Product> products) {
+  // Rows per task: a few tasks per thread so that a slow core can take fewer; a multiple of 64 keeps four panels together.
+  size_t total_rows = 0;
+  for (const Product& p : products) total_rows += p.weight->rows;
+  const size_t per_task = round_up(std::clamp<size_t>(total_rows / (size_t(pool.size()) * 6), 64, 512), 64);
+  size_t n_tasks = 0;
+  for (const Product& p : products) n_tasks += ceil_div(p.weight->rows, per_task);
+  pool.run(n_tasks, [&](size_t task) {
+    const Product* p = products.data();
+    for (; task >= ceil_div(p->weight->rows, per_task); p++) task -= ceil_div(p->weight->rows, per_task);
+    const Weight& w = *p->weight;
+    const size_t row = task * per_task, rows = std::min(per_task, w.rows - row);
+    for (size_t t = 0; t < n_tokens; t += kTokenBlock) {
+      const size_t n = std::min(kTokenBlock, n_tokens - t);
+      float* out = p->out + t * p->stride + row;
+      if (w.fgemm) {
+        w.fgemm({w.data + row * w.row_bytes, w.row_bytes, w.depth, acts.row(first + t), w.depth, out, p->stride, rows, n});
+      } else {
+        const Activations::Form& f = acts.form(w);
+        const PackedLayout& l = w.layout;
+        w.qgemm({w.data + row / 16 * l.panel_bytes, l.panel_bytes, l.meta_offset, l.n_chunks, l.spec.block / 32u, l.spec.zero,
+               l.spec.codebook, l.f32_scales, f.codes.as<int8_t>() + (first + t) * f.code_stride, f.code_stride,
+               f.scales.as<float>() + (first + t) * f.scale_stride, f.scale_stride,
+               f.sums.as<int32_t>() + (first + t) * f.sum_stride, f.sum_stride, out, p->stride, rows, n});
+      }
+      for (size_t i = 0; i < n && (w.out_scale != 1.0f || w.bias); i++)
+        for (size_t r = 0; r < rows; r++) {
+          float& y = out[i * p->stride + r];
+          y *= w.out_scale;
+          if (w.bias) y += w.bias[row + r];
+        }
+    }
+  });
+}
+
+}  // namespace sterna::cpu

@@ -1,0 +1,79 @@
+// Matrices as the graph uses them: a Weight (packed codes, or floats in file order), the Activations it is multiplied with, and
+// one parallel matmul over several weights that read the same activations.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backends/cpu/packed.h"
+#include "base/buffer.h"
+#include "formats/format.h"
+#include "kernels/contract/elementwise.h"
+#include "kernels/contract/fgemm.h"
+#include "kernels/contract/qgemm.h"
+#include "sterna/status.h"
+#include "threads/pool.h"
+
+namespace sterna::cpu {
+
+struct Weight {
+  size_t rows = 0, depth = 0;
+  const uint8_t* data = nullptr;  ///< Panels (quantized) or rows in file order (float); owned by someone else.
+  PackedLayout layout;            ///< Quantized only.
+  size_t row_bytes = 0;           ///< Float only.
+  kernels::QGemmFn* qgemm = nullptr;
+  kernels::FGemmFn* fgemm = nullptr;
+  std::string kernel;             ///< Name of the kernel chosen.
+  float out_scale = 1.0f;         ///< Multiplies the product (side-car scale tensors).
+  const float* bias = nullptr;    ///< Added last; [rows], or null.
+  size_t bytes() const { return qgemm ? layout.bytes() : rows * row_bytes; }
+};
+
+/// Bytes that packing a tensor needs (0 for float formats, which stay where they are), a multiple of 64.
+size_t packed_bytes(const formats::Format& f, size_t rows, size_t depth);
+
+/// Makes a Weight of a tensor in file layout; quantized codes are packed into `storage` (packed_bytes, 64-byte aligned, zeroed)
+/// in parallel. Errors carry no tensor name: kCorrupt for a scale (or float weight of a packed format) that is not finite.
+Result<Weight> make_weight(const formats::Format& f, const uint8_t* tensor, size_t rows, size_t depth, uint8_t* storage,
+                           ThreadPool& pool);
+/// The Weight of panels already packed at `panels`.
+Result<Weight> weight_of_panels(const PackedLayout& layout, const uint8_t* panels);
+
+/// Rows of activations: floats, and their int8 forms for each way that weights want them.
+class Activations {
+ public:
+  /// Room for n_tokens rows of up to max_depth elements in the forms that `weights` need. kOutOfMemory.
+  Status reserve(size_t n_tokens, size_t max_depth, std::span<const Weight* const> weights);
+
+  /// Starts a step: rows have `depth` elements and will be multiplied with `weights`.
+  void begin(size_t depth, std::span<const Weight* const> weights);
+  float* row(size_t token) const { return floats_.as<float>() + token * depth_; }
+  /// Fills the int8 forms of a row; call after its floats are written. Different tokens may run in parallel.
+  void quantize(size_t token);
+
+  struct Form {
+    size_t block, sum_block;  ///< block 0: one scale per token.
+    Buffer codes, scales, sums;
+    size_t code_stride = 0, scale_stride = 0, sum_stride = 0;  ///< Elements between tokens.
+  };
+  const Form& form(const Weight& w) const;
+
+ private:
+  size_t depth_ = 0;
+  Buffer floats_;
+  std::vector<Form> forms_;
+  std::vector<bool> active_;  ///< Which forms this step needs.
+};
+
+struct Product {
+  const Weight* weight;
+  float* out;           ///< out[token * stride + row]
+  size_t stride;
+};
+/// All products of the activations' rows first .. first + n_tokens - 1 in one parallel region; out's token 0 is row `first`.
+void matmul(ThreadPool& pool, const Activations& acts, size_t first, size_t n_tokens, std::span<const Product> products);
+
+}  // namespace sterna::cpu

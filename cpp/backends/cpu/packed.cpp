@@ -1,0 +1,117 @@
+// Packing: per row, 32 codes are eight 32-bit quads; a line's lane is a few of them shifted together.
+#include "backends/cpu/packed.h"
+
+#include <cstring>
+
+#include "base/checked_math.h"
+
+namespace sterna::cpu {
+namespace {
+
+size_t meta_bytes_per_block(const PackedLayout& l) {
+  const formats::CodeSpec& s = l.spec;
+  size_t n = (l.f32_scales ? 64 : 32) * (s.has_min ? 2 : 1);
+  if (s.fold == Fold::kSuper) n += s.block / s.sub * (s.has_min && s.sub == 32 ? 32 : 16);
+  return n;
+}
+
+/// The lines of one 32-code chunk of one row; line i of row r is the 32-bit word at lines + 64*i + 4*r.
+void pack_chunk(int bits, const uint8_t* codes, uint8_t* lane) {
+  uint32_t q[8];
+  std::memcpy(q, codes, 32);
+  const auto put = [&](int line, uint32_t word) { std::memcpy(lane + 64 * line, &word, 4); };
+  const auto part = [&](int i, int from, uint32_t mask) { return (q[i] >> from) & (mask * 0x01010101u); };
+  const auto ones = [&](int line, int from) {
+    uint32_t w = 0;
+    for (int i = 0; i < 8; i++) w |= part(i, from, 1) << i;
+    put(line, w);
+  };
+  const auto twos = [&](int line, int from) {
+    for (int h = 0; h < 2; h++)
+      put(line + h, part(4 * h, from, 3) | part(4 * h + 1, from, 3) << 2 | part(4 * h + 2, from, 3) << 4 |
+                        part(4 * h + 3, from, 3) << 6);
+  };
+  const auto fours = [&] {
+    for (int i = 0; i < 4; i++) put(i, part(2 * i, 0, 15) | part(2 * i + 1, 0, 15) << 4);
+  };
+  switch (bits) {
+    case 1: ones(0, 0); break;
+    case 2: twos(0, 0); break;
+    case 3: twos(0, 0), ones(2, 2); break;
+    case 4: fours(); break;
+    case 5: fours(), ones(4, 4); break;
+    case 6: fours(), twos(4, 4); break;
+    default:
+      for (int i = 0; i < 8; i++) put(i, q[i]);
+  }
+}
+
+/// Copies column b of a [16][n] array of T into 16 consecutive T.
+template <class T>
+uint8_t* put_column(const void* from, size_t n, size_t b, uint8_t* to) {
+  const uint8_t* p = static_cast<const uint8_t*>(from);
+  for (size_t r = 0; r < 16; r++) std::memcpy(to + r * sizeof(T), p + (r * n + b) * sizeof(T), sizeof(T));
+  return to + 16 * sizeof(T);
+}
+
+}  // namespace
+
+PackedLayout packed_layout(const formats::CodeSpec& spec, size_t rows, size_t depth, bool f32_scales) {
+  PackedLayout l{spec, rows, depth, f32_scales};
+  l.n_chunks = ceil_div(depth, 32);
+  l.n_panels = ceil_div(rows, 16);
+  l.meta_offset = l.n_chunks * spec.bits * 64;
+  const size_t meta = spec.fold == Fold::kRow ? 64 : depth / spec.block * meta_bytes_per_block(l);
+  l.panel_bytes = round_up(l.meta_offset + meta, 64);
+  return l;
+}
+
+std::string variant_name(const formats::CodeSpec& s) {
+  std::string name = "w";
+  name += char('0' + s.bits);
+  if (s.codebook) name += 'c';
+  if (s.has_min) name += 'm';
+  name += s.fold == Fold::kRow ? "_row" : s.fold == Fold::kBlock ? "_block" : "_super";
+  if (s.sub) name += std::to_string(s.sub);
+  return name;
+}
+
+void pack_panel(const PackedLayout& l, const PanelSource& source, uint8_t* panel) {
+  const formats::CodeSpec& s = l.spec;
+  for (size_t r = 0; r < 16; r++) {
+    const uint8_t* codes = source.codes + r * l.depth;
+    for (size_t c = 0; c < l.n_chunks; c++) {
+      uint8_t* lane = panel + c * s.bits * 64 + 4 * r;
+      if (const size_t left = l.depth - 32 * c; left < 32) {
+        uint8_t padded[32] = {};
+        std::memcpy(padded, codes + 32 * c, left);
+        pack_chunk(s.bits, padded, lane);
+      } else {
+        pack_chunk(s.bits, codes + 32 * c, lane);
+      }
+    }
+  }
+  uint8_t* meta = panel + l.meta_offset;
+  if (s.fold == Fold::kRow) {
+    std::memcpy(meta, source.d, 64);
+    return;
+  }
+  const size_t n_blocks = l.depth / s.block;
+  for (size_t b = 0; b < n_blocks; b++) {
+    for (const void* scale : {source.d, s.has_min ? source.m : nullptr})
+      if (scale) meta = l.f32_scales ? put_column<float>(scale, n_blocks, b, meta) : put_column<uint16_t>(scale, n_blocks, b, meta);
+    if (s.fold != Fold::kSuper) continue;
+    const size_t subs = s.block / s.sub, n_subs = n_blocks * subs;
+    for (size_t i = b * subs; i < (b + 1) * subs; i++) {
+      meta = put_column<uint8_t>(source.sub_scale, n_subs, i, meta);
+      if (!s.has_min) continue;
+      if (s.sub == 32) {
+        meta = put_column<uint8_t>(source.sub_min, n_subs, i, meta);
+      } else {  // both have 4 bits: one byte
+        for (size_t r = 0; r < 16; r++) meta[int(r) - 16] |= uint8_t(source.sub_min[r * n_subs + i] << 4);
+      }
+    }
+  }
+}
+
+}  // namespace sterna::cpu

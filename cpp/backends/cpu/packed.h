@@ -1,0 +1,38 @@
+// Weights in the panels that qgemm kernels read (kernels/contract/qgemm.h), made from any format's codes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "formats/format.h"
+#include "kernels/contract/qgemm.h"
+
+namespace sterna::cpu {
+
+/// Everything about a packed matrix but its bytes.
+struct PackedLayout {
+  formats::CodeSpec spec;
+  size_t rows = 0, depth = 0;
+  bool f32_scales = false;
+  size_t n_chunks = 0, n_panels = 0, meta_offset = 0, panel_bytes = 0;
+  size_t bytes() const { return n_panels * panel_bytes; }
+};
+
+PackedLayout packed_layout(const formats::CodeSpec& spec, size_t rows, size_t depth, bool f32_scales);
+
+/// The variant name of the kernels that read this: "w2_row", "w4m_super32", ...
+std::string variant_name(const formats::CodeSpec& spec);
+
+/// One panel's source: 16 rows of decoded codes and scales, missing rows zero. Strides are row-major by `depth` etc.
+struct PanelSource {
+  const uint8_t* codes;      ///< [16][depth]
+  const void* d;             ///< f16 or f32 [16][depth/block]; f32 [16] for the row fold
+  const void* m;             ///< as d, or null
+  const int8_t* sub_scale;   ///< [16][depth/sub], or null
+  const uint8_t* sub_min;    ///< [16][depth/sub], or null
+};
+/// Writes one panel (layout.panel_bytes at `panel`, zeroed before).
+void pack_panel(const PackedLayout& layout, const PanelSource& source, uint8_t* panel);
+
+}  // namespace sterna::cpu

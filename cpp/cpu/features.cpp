@@ -1,0 +1,89 @@
+// CPU detection by the compiler's cpuid helper (which also checks that the operating system saves the registers) on x86 and
+// by the kernel's hardware capabilities on ARM.
+#include "cpu/features.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include "sterna/cpu.h"
+
+#if defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
+namespace sterna::cpu {
+
+bool has_scalar() { return true; }
+
+#if defined(__x86_64__)
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"); }
+bool has_avx512() {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+}
+#else
+bool has_avx2() { return false; }
+bool has_avx512() { return false; }
+#endif
+
+#if defined(__aarch64__)
+bool has_neon() { return true; }
+bool has_neon_dotprod() {
+#if defined(__linux__)
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#else
+  return true;  // every 64-bit Apple CPU since 2018
+#endif
+}
+#else
+bool has_neon() { return false; }
+bool has_neon_dotprod() { return false; }
+#endif
+
+namespace {
+
+/// CPUs that the cgroup (v2, else v1) grants, rounded up; 0 if there is no limit.
+int cgroup_cpus() {
+  const auto quotient = [](double quota, double period) { return quota > 0 && period > 0 ? int(quota / period + 0.999) : 0; };
+  if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); v2) {
+    std::string quota;
+    double period = 0;
+    v2 >> quota >> period;
+    return quota.empty() || quota == "max" ? 0 : quotient(std::strtod(quota.c_str(), nullptr), period);
+  }
+  double quota = 0, period = 0;
+  std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") >> quota;
+  std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_period_us") >> period;
+  return quotient(quota, period);
+}
+
+}  // namespace
+}  // namespace sterna::cpu
+
+namespace sterna {
+
+std::string cpu_name() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.rfind("model name", 0) == 0)
+      if (const size_t colon = line.find(": "); colon != std::string::npos) return line.substr(colon + 2);
+  return "unknown";
+}
+
+int usable_cpus() {
+  int n = int(sysconf(_SC_NPROCESSORS_ONLN));
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) n = CPU_COUNT(&set);
+#endif
+  if (const int quota = cpu::cgroup_cpus(); quota > 0) n = std::min(n, quota);
+  return std::max(n, 1);
+}
+
+}  // namespace sterna

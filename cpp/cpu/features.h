@@ -1,0 +1,13 @@
+// Which instruction sets this CPU and operating system can run, and how many CPUs the process may use.
+#pragma once
+
+namespace sterna::cpu {
+
+// One predicate per entry of kernels/isas.inc.
+bool has_scalar();
+bool has_avx2();
+bool has_avx512();
+bool has_neon();
+bool has_neon_dotprod();
+
+}  // namespace sterna::cpu

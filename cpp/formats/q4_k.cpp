@@ -1,0 +1,33 @@
+// Q4_K (id 12): 4 bits per weight, 6-bit scale and minimum per 32, their f16 factors per 256.
+//
+// Layout  144 bytes per 256 elements: d f16 [0], m f16 [2], scales[12] [4] (sc and mn by scales6() of
+//         codec.h), qs[128] [16].
+// Order   each 32 bytes of qs hold 64 elements: element j of these in byte j % 32, low nibble for j < 32.
+// Value   d * sc * code - m * mn.
+// Fold    activations int8 in blocks of 256 with asum[s] = sum a of each 32;
+//         isum = sum_s sc[s] * (sum code * a), |isum| <= 2^25; msum = sum_s mn[s] * asum[s], |msum| <= 2^21;
+//         acc = fma(float(isum), d * a_scale, acc); acc = fma(float(-msum), m * a_scale, acc).
+// Example d = 0.5, m = 0.25, scales[0] = 45, scales[4] = 83, scales[8] = 12, qs[0] = 2D, qs[64] = 1F, rest 00
+//         -> e0 = 31.75, e1 = -0.75, e128 = 126.75
+#include "formats/codec.h"
+
+namespace sterna::formats {
+namespace {
+
+struct Q4_K {
+  static constexpr uint32_t kElems = 256, kBytes = 144;
+  static constexpr CodeSpec kSpec{
+      .fold = Fold::kSuper, .bits = 4, .block = kElems, .sub = 32, .has_min = true};
+  static void unpack(const uint8_t* __restrict b, uint8_t* __restrict codes, const RowCodes& out) {
+    *out.d = load_u16(b);
+    *out.m = load_u16(b + 2);
+    scales6(b + 4, out.sub_scale, out.sub_min);
+    for (int i = 0; i < 4; ++i) planes<4, 32>(b + 16 + 32 * i, codes + 64 * i);
+  }
+};
+
+}  // namespace
+
+constinit const Format kQ4_K = make_format<Q4_K>("Q4_K", 12);
+
+}  // namespace sterna::formats

@@ -1,0 +1,16 @@
+// From a tensor's type id to its format and size. Forks reuse ids, so some are decided by the space a tensor
+// has.
+#pragma once
+
+#include <span>
+
+#include "io/gguf_parse.h"
+
+namespace sterna::io {
+
+/// Fills `format` and `bytes` of every tensor and checks that no tensor overlaps the next one or the end of
+/// its file. `parts` are all files of a model. Errors: kUnsupported for a type that cannot be loaded,
+/// kCorrupt.
+Status resolve_types(std::span<GgufPart> parts);
+
+}  // namespace sterna::io

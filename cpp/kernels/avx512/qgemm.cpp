@@ -1,0 +1,7 @@
+// The integer-weight kernels of avx512: the generic source on this folder's vectors.
+#define STERNA_ISA avx512
+#include "kernels/avx512/vec.h"
+//
+#include "kernels/generic/define.h"
+#include "kernels/generic/qgemm.inl.h"
+#include "kernels/generic/qgemm.inc"

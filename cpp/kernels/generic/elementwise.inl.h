@@ -1,0 +1,172 @@
+// Norms, activations, softmax, rotary embedding and activation quantization, written once (contract/elementwise.h).
+#pragma once
+
+#include "base/detmath.h"
+#include "kernels/contract/elementwise.h"
+#include "kernels/generic/lanes.inl.h"
+
+namespace {
+
+namespace rmsnorm {
+void f32(const float* x, const float* w, size_t n, float eps, float* y) {
+  F acc = F::zero();
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const F v = F::load(x + i);
+    acc = fma(v, v, acc);
+  }
+  if (i < n) acc = fma_tail(load_part(x + i, n - i), x + i, acc, n - i);
+  const float mean = sum_tree(acc) / float(n);
+  const F r = F::set1(1.0f) / sqrt(F::set1(mean + eps));
+  map2(x, w, n, y, [&](F a, F b) { return (a * r) * b; });
+}
+}  // namespace rmsnorm
+
+namespace add {
+void f32(const float* x, size_t n, float* y) {
+  map2(x, y, n, y, [](F a, F b) { return b + a; });
+}
+}  // namespace add
+
+namespace glu {
+inline F logistic_product(F g, F t) {  // g / (1 + exp(-t))
+  return g / (F::set1(1.0f) + sterna::detmath::exp(F::set1(0.0f) - t));
+}
+void silu(const float* gate, const float* up, size_t n, float* y) {
+  map2(gate, up, n, y, [](F g, F u) { return logistic_product(g, g) * u; });
+}
+void relu2(const float* gate, const float* up, size_t n, float* y) {
+  map2(gate, up, n, y, [](F g, F u) {
+    const F r = max(g, F::zero());
+    return (r * r) * u;
+  });
+}
+void gelu(const float* gate, const float* up, size_t n, float* y) {
+  map2(gate, up, n, y, [](F g, F u) {
+    const F inner = fma(F::set1(0.044715f) * g, g * g, g) * F::set1(0.7978845608f);
+    return logistic_product(g, inner * F::set1(2.0f)) * u;
+  });
+}
+}  // namespace glu
+
+namespace softmax {
+inline float max_of(const float* x, size_t n) {
+  F m = F::set1(x[0]);
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) m = max(F::load(x + i), m);
+  if (i < n) m = max(load_part(x + i, n - i, x[0]), m);
+  return max_lane(m);
+}
+
+/// y = exp(x - m); returns the lane-rule sum of y.
+inline float exps(const float* x, size_t n, float m, float* y) {
+  const F mv = F::set1(m);
+  F sum = F::zero();
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const F e = sterna::detmath::exp(F::load(x + i) - mv);
+    e.store(y + i);
+    sum = sum + e;
+  }
+  if (i < n) {
+    const F e = sterna::detmath::exp(load_part(x + i, n - i, m) - mv);
+    store_part(y + i, n - i, e);
+    sum = add_tail(e, sum, n - i);
+  }
+  return sum_tree(sum);
+}
+
+void f32(const float* x, size_t n, float* y) {
+  const float sum = exps(x, n, max_of(x, n), y);
+  const F inv = F::set1(1.0f) / F::set1(sum);
+  map2(y, y, n, y, [&](F e, F) { return e * inv; });
+}
+}  // namespace softmax
+
+namespace rope {
+void neox(float* x, const float* cos, const float* sin, size_t n_rot) {
+  const size_t half = n_rot / 2;
+  size_t i = 0;
+  const auto rotate = [](F a, F b, F c, F s, F& ra, F& rb) {
+    ra = fma(F::zero() - b, s, a * c);
+    rb = fma(a, s, b * c);
+  };
+  for (; i + 16 <= half; i += 16) {
+    F ra, rb;
+    rotate(F::load(x + i), F::load(x + half + i), F::load(cos + i), F::load(sin + i), ra, rb);
+    ra.store(x + i);
+    rb.store(x + half + i);
+  }
+  if (const size_t n = half - i; n > 0) {
+    F ra, rb;
+    rotate(load_part(x + i, n), load_part(x + half + i, n), load_part(cos + i, n), load_part(sin + i, n), ra, rb);
+    store_part(x + i, n, ra);
+    store_part(x + half + i, n, rb);
+  }
+}
+
+void norm(float* x, const float* cos, const float* sin, size_t n_rot) {
+  for (size_t i = 0; i < n_rot / 2; i++) {
+    const float a = x[2 * i], b = x[2 * i + 1];
+    x[2 * i] = __builtin_fmaf(-b, sin[i], a * cos[i]);
+    x[2 * i + 1] = __builtin_fmaf(a, sin[i], b * cos[i]);
+  }
+}
+}  // namespace rope
+
+namespace quantize {
+using sterna::kernels::QuantizeArgs;
+
+inline float abs_max(const float* x, size_t n, float floor) {
+  F m = F::set1(floor);
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) m = max(abs(F::load(x + i)), m);
+  if (i < n) m = max(abs(load_part(x + i, n - i)), m);
+  return max_lane(m);
+}
+
+/// codes = clamp(rne(x*q)); returns their sum. The clamp precedes the conversion so that no input is out of its range.
+inline int32_t codes(const float* x, size_t n, float q, int8_t* out) {
+  const F qv = F::set1(q), lo = F::set1(-128.0f), hi = F::set1(127.0f);
+  int32_t sum = 0;
+  for (size_t i = 0; i < n; i += 16) {
+    const size_t m = n - i < 16 ? n - i : 16;
+    const F v = m == 16 ? F::load(x + i) : load_part(x + i, m);
+    const I c = to_int(min(max(v * qv, lo), hi));
+    int32_t t[16];
+    c.store(t);
+    for (size_t j = 0; j < m; j++) {
+      out[i + j] = int8_t(t[j]);
+      sum += t[j];
+    }
+  }
+  return sum;
+}
+
+inline void pad(const QuantizeArgs& g) {
+  for (size_t i = g.n; i % 32; i++) g.codes[i] = 0;
+}
+
+void row(const QuantizeArgs& g) {
+  const float amax = abs_max(g.x, g.n, 1e-5f);
+  g.scale[0] = amax / 127.0f;
+  g.sum[0] = codes(g.x, g.n, 127.0f / amax, g.codes);
+  pad(g);
+}
+
+void block(const QuantizeArgs& g) {
+  const size_t subs = g.block / g.sum_block;
+  for (size_t b = 0; b < g.n / g.block; b++) {
+    const float* x = g.x + b * g.block;
+    const float amax = abs_max(x, g.block, 0.0f);
+    const bool zeros = !(amax >= 0x1p-120f);
+    g.scale[b] = zeros ? 0.0f : amax / 127.0f;
+    for (size_t s = 0; s < subs; s++)
+      g.sum[b * subs + s] = codes(x + s * g.sum_block, g.sum_block, zeros ? 0.0f : 127.0f / amax,
+                                  g.codes + b * g.block + s * g.sum_block);
+  }
+  pad(g);
+}
+}  // namespace quantize
+
+}  // namespace

@@ -1,0 +1,256 @@
+// Low-bit matmul written once for every instruction set; the vector types F (16 floats), I (16 int32) and B (64 bytes) and
+// dot4() come from the ISA's vec.h. Rows are in lanes, so scales fold per lane in block order and no horizontal sum exists.
+// A tile is P panels x N tokens: a line of codes is unpacked once for N tokens, an activation quad broadcast for P panels.
+// For one token P = 4 panels run side by side: four memory streams with prefetch use the bandwidth that one leaves unused.
+#pragma once
+
+#include "kernels/contract/qgemm.h"
+
+namespace {
+namespace qgemm {
+
+using sterna::Fold;
+using sterna::kernels::QGemmArgs;
+using sterna::kernels::QGemmVariant;
+
+constexpr int kPrefetchBytes = 2048;
+
+/// Largest unpacked code, for dot4's choice of intermediate width.
+constexpr int max_code(QGemmVariant w) { return w.codebook ? 255 : (1 << w.bits) - 1; }
+
+/// The four quads of half `h` (16 k) of a chunk; layout in contract/qgemm.h.
+template <int bits>
+inline void unpack(const uint8_t* chunk, int h, B q[4]) {
+  const auto line = [&](int i) { return B::load(chunk + 64 * i); };
+  const auto one_bit = [&](int i, auto add) {  // bits 4h.. of line i go to bit `to` of the quads
+    const B l = line(i);
+    if (h == 0) {
+      add(0, l, std::integral_constant<int, 0>{}), add(1, l, std::integral_constant<int, 1>{});
+      add(2, l, std::integral_constant<int, 2>{}), add(3, l, std::integral_constant<int, 3>{});
+    } else {
+      add(0, l, std::integral_constant<int, 4>{}), add(1, l, std::integral_constant<int, 5>{});
+      add(2, l, std::integral_constant<int, 6>{}), add(3, l, std::integral_constant<int, 7>{});
+    }
+  };
+  if constexpr (bits == 1) {
+    one_bit(0, [&](int i, B l, auto from) { q[i] = move_bits<from.value, 1, 0>(l); });
+  } else if constexpr (bits == 2 || bits == 3) {
+    const B l = line(h);
+    q[0] = move_bits<0, 2, 0>(l), q[1] = move_bits<2, 2, 0>(l), q[2] = move_bits<4, 2, 0>(l), q[3] = move_bits<6, 2, 0>(l);
+    if constexpr (bits == 3) one_bit(2, [&](int i, B b, auto from) { q[i] = q[i] | move_bits<from.value, 1, 2>(b); });
+  } else if constexpr (bits == 8) {
+    for (int i = 0; i < 4; i++) q[i] = line(4 * h + i);
+  } else {
+    const B l0 = line(2 * h), l1 = line(2 * h + 1);
+    q[0] = move_bits<0, 4, 0>(l0), q[1] = move_bits<4, 4, 0>(l0), q[2] = move_bits<0, 4, 0>(l1), q[3] = move_bits<4, 4, 0>(l1);
+    if constexpr (bits == 5) one_bit(4, [&](int i, B b, auto from) { q[i] = q[i] | move_bits<from.value, 1, 4>(b); });
+    if constexpr (bits == 6) {
+      const B b = line(4 + h);
+      q[0] = q[0] | move_bits<0, 2, 4>(b), q[1] = q[1] | move_bits<2, 2, 4>(b);
+      q[2] = q[2] | move_bits<4, 2, 4>(b), q[3] = q[3] | move_bits<6, 2, 4>(b);
+    }
+  }
+}
+
+inline F load_scale(const uint8_t* p, bool f32) {
+  return f32 ? F::load(reinterpret_cast<const float*>(p)) : F::load_f16(reinterpret_cast<const uint16_t*>(p));
+}
+
+inline void store_rows(float* out, size_t rows, F v) {
+  if (rows >= 16) return v.store(out);
+  float t[16];
+  v.store(t);
+  for (size_t i = 0; i < rows; i++) out[i] = t[i];
+}
+
+/// Adds the products of half `h` of the chunk at `codes` (one pointer per panel) to acc.
+template <QGemmVariant w, int P, int N>
+inline void add_half(const QGemmArgs& g, const uint8_t* const codes[P], const int8_t* act, int h, B table, I acc[P][N]) {
+#pragma GCC unroll 4
+  for (int p = 0; p < P; p++) {
+    B q[4];
+    unpack<w.bits>(codes[p], h, q);
+    if constexpr (w.codebook)
+      for (int i = 0; i < 4; i++) q[i] = lookup16(table, q[i]);
+#pragma GCC unroll 16
+    for (int n = 0; n < N; n++) acc[p][n] = dot4<max_code(w)>(acc[p][n], q, act + n * g.act_stride + 16 * h);
+  }
+}
+
+template <QGemmVariant w, int P, int N>
+inline void tile(const QGemmArgs& g, size_t panel, size_t token) {
+  const uint8_t* base = g.panels + panel * g.panel_bytes;
+  const int8_t* act = g.act + token * g.act_stride;
+  const float* a_scale = g.a_scale + token * g.a_scale_stride;
+  const int32_t* a_sum = g.a_sum + token * g.a_sum_stride;
+  // dot4 of 8-bit codes may compute sum of (code - kDotBias8)*a; the rest of the zero point comes off here.
+  const int32_t zero = g.zero - (max_code(w) == 255 ? kDotBias8 : 0);
+  constexpr int mul = w.bits == 1 ? 2 : 1;
+  B table = B::zero();
+  if constexpr (w.codebook) table = broadcast16(g.codebook);
+  const uint8_t* codes[P];
+  for (int p = 0; p < P; p++) codes[p] = base + p * g.panel_bytes;
+  const auto advance = [&] {
+    for (int p = 0; p < P; p++) {
+      if constexpr (N <= 2)
+        for (int i = 0; i < w.bits; i++) __builtin_prefetch(codes[p] + kPrefetchBytes + 64 * i);
+      codes[p] += 64 * w.bits;
+    }
+    act += 32;
+  };
+  F y[P][N];
+
+  if constexpr (w.fold == Fold::kRow) {
+    I acc[P][N];
+    for (int p = 0; p < P; p++)
+      for (int n = 0; n < N; n++) acc[p][n] = I::zero();
+    for (size_t c = 0; c < g.n_chunks; c++) {
+      add_half<w, P, N>(g, codes, act, 0, table, acc);
+      add_half<w, P, N>(g, codes, act, 1, table, acc);
+      advance();
+    }
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) {
+      const F s = F::load(reinterpret_cast<const float*>(base + p * g.panel_bytes + g.meta_offset));
+#pragma GCC unroll 16
+      for (int n = 0; n < N; n++) {
+        const I dot = scaled<mul>(acc[p][n]) - I::set1(zero * a_sum[n * g.a_sum_stride]);
+        y[p][n] = to_float(dot) * (s * F::set1(a_scale[n * g.a_scale_stride]));
+      }
+    }
+  } else {
+    const size_t scale_bytes = g.f32_scales ? 64 : 32;
+    const uint8_t* meta[P];
+    for (int p = 0; p < P; p++) meta[p] = base + p * g.panel_bytes + g.meta_offset;
+    for (int p = 0; p < P; p++)
+      for (int n = 0; n < N; n++) y[p][n] = F::zero();
+    const size_t n_blocks = g.n_chunks / g.block_chunks;
+    for (size_t b = 0; b < n_blocks; b++) {
+      I acc[P][N];   // the block's integer sum
+      I mins[P][N];  // kSuper with minima: sum of mn * asum
+      for (int p = 0; p < P; p++)
+        for (int n = 0; n < N; n++) acc[p][n] = mins[p][n] = I::zero();
+      if constexpr (w.fold == Fold::kBlock) {
+        for (size_t c = 0; c < g.block_chunks; c++) {
+          add_half<w, P, N>(g, codes, act, 0, table, acc);
+          add_half<w, P, N>(g, codes, act, 1, table, acc);
+          advance();
+        }
+#pragma GCC unroll 4
+        for (int p = 0; p < P; p++)
+#pragma GCC unroll 16
+          for (int n = 0; n < N; n++)
+            acc[p][n] = scaled<mul>(acc[p][n]) - I::set1(zero * a_sum[n * g.a_sum_stride + b]);
+      } else {
+        constexpr size_t halves = w.sub / 16;  // per sub-block
+        constexpr size_t sub_bytes = w.has_min && w.sub == 32 ? 32 : 16;
+        const size_t head = scale_bytes * (w.has_min ? 2 : 1), n_subs = g.block_chunks * 2 / halves;
+        for (size_t c = 0; c < g.block_chunks; c++) {
+#pragma GCC unroll 2
+          for (size_t s = 0; s < 2 / halves; s++) {
+            I dot[P][N];
+            for (int p = 0; p < P; p++)
+              for (int n = 0; n < N; n++) dot[p][n] = I::zero();
+            for (size_t h = 0; h < halves; h++) add_half<w, P, N>(g, codes, act, int(s * halves + h), table, dot);
+            const size_t sub = c * (2 / halves) + s;
+#pragma GCC unroll 4
+            for (int p = 0; p < P; p++) {
+              const uint8_t* m = meta[p] + head + sub * sub_bytes;
+              I sc, mn = I::zero();
+              if constexpr (!w.has_min) {
+                sc = I::load_i8(reinterpret_cast<const int8_t*>(m));
+              } else if constexpr (w.sub == 32) {
+                sc = I::load_u8(m), mn = I::load_u8(m + 16);
+              } else {
+                const I both = I::load_u8(m);
+                sc = both & I::set1(15), mn = shift_right<4>(both);
+              }
+#pragma GCC unroll 16
+              for (int n = 0; n < N; n++) {
+                const int32_t asum = a_sum[n * g.a_sum_stride + b * n_subs + sub];
+                acc[p][n] = acc[p][n] + sc * (dot[p][n] - I::set1(zero * asum));
+                if constexpr (w.has_min) mins[p][n] = mins[p][n] + mn * I::set1(asum);
+              }
+            }
+          }
+          advance();
+        }
+      }
+#pragma GCC unroll 4
+      for (int p = 0; p < P; p++) {
+        const F d = load_scale(meta[p], g.f32_scales);
+        F m = F::zero();
+        if constexpr (w.has_min) m = load_scale(meta[p] + scale_bytes, g.f32_scales);
+#pragma GCC unroll 16
+        for (int n = 0; n < N; n++) {
+          const F s = F::set1(a_scale[n * g.a_scale_stride + b]);
+          y[p][n] = fma(to_float(acc[p][n]), d * s, y[p][n]);
+          if constexpr (w.has_min && w.fold == Fold::kBlock)
+            y[p][n] = fma(F::set1(float(a_sum[n * g.a_sum_stride + b])), m * s, y[p][n]);
+          if constexpr (w.has_min && w.fold == Fold::kSuper)
+            y[p][n] = fma(to_float(I::zero() - mins[p][n]), m * s, y[p][n]);
+        }
+        size_t meta_bytes = scale_bytes * (w.has_min ? 2 : 1);
+        if constexpr (w.fold == Fold::kSuper) meta_bytes += g.block_chunks * (32 / w.sub) * (w.has_min && w.sub == 32 ? 32 : 16);
+        meta[p] += meta_bytes;
+      }
+    }
+  }
+  for (int p = 0; p < P; p++)
+    for (int n = 0; n < N; n++)
+      store_rows(g.out + (token + n) * g.out_stride + 16 * (panel + p), g.n_rows - 16 * (panel + p), y[p][n]);
+}
+
+template <QGemmVariant w, int P, int N>
+inline void tokens(const QGemmArgs& g, size_t panel, size_t& token) {
+  for (; token + N <= g.n_tokens; token += N) tile<w, P, N>(g, panel, token);
+}
+
+template <QGemmVariant w>
+void run(const QGemmArgs& g) {
+  // Tile heights that fill the registers: kTile accumulators for one integer sum each, half for sum plus float.
+  constexpr int full = w.fold == Fold::kRow ? kTile : w.fold == Fold::kBlock || kTile <= 4 ? kTile / 2 : kTile / 4;
+  const size_t n_panels = (g.n_rows + 15) / 16;
+  if (g.n_tokens == 1) {
+    size_t p = 0;
+    for (; p + 4 <= n_panels; p += 4) tile<w, 4, 1>(g, p, 0);
+    for (; p < n_panels; p++) tile<w, 1, 1>(g, p, 0);
+    return;
+  }
+  size_t p = 0;
+  const auto sweep = [&]<int P>() {
+    for (; p + P <= n_panels; p += P) {
+      size_t t = 0;
+      tokens<w, P, (full / P > 0 ? full / P : 1)>(g, p, t);
+      if constexpr (full / P > 4) tokens<w, P, 4>(g, p, t);
+      if constexpr (full / P > 2) tokens<w, P, 2>(g, p, t);
+      tokens<w, P, 1>(g, p, t);
+    }
+  };
+  if constexpr (full >= 8) sweep.template operator()<2>();
+  sweep.template operator()<1>();
+}
+
+constexpr QGemmVariant v(int bits, Fold fold, int sub = 0, bool has_min = false, bool codebook = false) {
+  return {bits, fold, sub, has_min, codebook};
+}
+constexpr auto* w1_row = run<v(1, Fold::kRow)>;
+constexpr auto* w2_row = run<v(2, Fold::kRow)>;
+constexpr auto* w4_row = run<v(4, Fold::kRow)>;
+constexpr auto* w8_row = run<v(8, Fold::kRow)>;
+constexpr auto* w1_block = run<v(1, Fold::kBlock)>;
+constexpr auto* w2_block = run<v(2, Fold::kBlock)>;
+constexpr auto* w4_block = run<v(4, Fold::kBlock)>;
+constexpr auto* w4m_block = run<v(4, Fold::kBlock, 0, true)>;
+constexpr auto* w4c_block = run<v(4, Fold::kBlock, 0, false, true)>;
+constexpr auto* w5_block = run<v(5, Fold::kBlock)>;
+constexpr auto* w5m_block = run<v(5, Fold::kBlock, 0, true)>;
+constexpr auto* w8_block = run<v(8, Fold::kBlock)>;
+constexpr auto* w2m_super16 = run<v(2, Fold::kSuper, 16, true)>;
+constexpr auto* w3_super16 = run<v(3, Fold::kSuper, 16)>;
+constexpr auto* w4m_super32 = run<v(4, Fold::kSuper, 32, true)>;
+constexpr auto* w5m_super32 = run<v(5, Fold::kSuper, 32, true)>;
+constexpr auto* w6_super16 = run<v(6, Fold::kSuper, 16)>;
+
+}  // namespace qgemm
+}  // namespace

@@ -1,0 +1,7 @@
+// The integer-weight kernels of neon: the generic source on this folder's vectors.
+#define STERNA_ISA neon
+#include "kernels/neon/vec.h"
+//
+#include "kernels/generic/define.h"
+#include "kernels/generic/qgemm.inl.h"
+#include "kernels/generic/qgemm.inc"

@@ -1,0 +1,9 @@
+// The float kernels of neon_dotprod: the generic source on this folder's vectors.
+#define STERNA_ISA neon_dotprod
+#include "kernels/neon_dotprod/vec.h"
+//
+#include "kernels/generic/attention.inl.h"
+#include "kernels/generic/define.h"
+#include "kernels/generic/elementwise.inl.h"
+#include "kernels/generic/fgemm.inl.h"
+#include "kernels/generic/float.inc"

@@ -1,0 +1,7 @@
+// The integer-weight kernels of neon_dotprod: the generic source on this folder's vectors.
+#define STERNA_ISA neon_dotprod
+#include "kernels/neon_dotprod/vec.h"
+//
+#include "kernels/generic/define.h"
+#include "kernels/generic/qgemm.inl.h"
+#include "kernels/generic/qgemm.inc"

@@ -1,0 +1,36 @@
+// The list of all kernels of this build, and the choice among them.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "kernels/contract/kernel.h"
+#include "sterna/status.h"
+
+namespace sterna::kernels {
+
+struct Isa {
+  const char* name;
+  const char* requires_;
+  bool (*supported)();
+  std::span<const Kernel* const> kernels;
+};
+
+/// The instruction sets of this build, best first (isas.inc).
+std::span<const Isa> isas();
+
+/// The best kernel of a family and variant that this machine and the forced ISA allow. Never fails for a variant in the
+/// lists: scalar has them all. Null for an unknown variant.
+const Kernel* find(Family family, std::string_view variant);
+
+/// The best function of a family and variant; Fn must be the family's function type.
+template <class Fn>
+Fn* find_fn(Family family, std::string_view variant) {
+  const Kernel* k = find(family, variant);
+  return k ? as<Fn>(*k) : nullptr;
+}
+
+/// Index in isas() below which kernels are not chosen (0 = the best supported); kUnsupported if STERNA_ISA is wrong.
+Result<size_t> first_active_isa();
+
+}  // namespace sterna::kernels

@@ -1,0 +1,9 @@
+// The float kernels of scalar: the generic source on this folder's vectors.
+#define STERNA_ISA scalar
+#include "kernels/scalar/vec.h"
+//
+#include "kernels/generic/attention.inl.h"
+#include "kernels/generic/define.h"
+#include "kernels/generic/elementwise.inl.h"
+#include "kernels/generic/fgemm.inl.h"
+#include "kernels/generic/float.inc"

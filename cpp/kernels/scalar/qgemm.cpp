@@ -1,0 +1,7 @@
+// The integer-weight kernels of scalar: the generic source on this folder's vectors.
+#define STERNA_ISA scalar
+#include "kernels/scalar/vec.h"
+//
+#include "kernels/generic/define.h"
+#include "kernels/generic/qgemm.inl.h"
+#include "kernels/generic/qgemm.inc"

@@ -1,0 +1,170 @@
+// The forward pass. Every operation is per token or per output element, so neither the number of threads nor the way a prompt is
+// cut into passes changes a bit.
+#include "models/decoder.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "base/half.h"
+#include "models/decoder_kernels.h"
+
+namespace sterna::models {
+
+Decoder::Decoder(DecoderSpec spec, ThreadPool& pool)
+    : spec_(std::move(spec)), pool_(pool), kernels_(std::make_shared<const Kernels>(spec_)) {}
+
+Status Decoder::allocate() {
+  const DecoderSpec& s = spec_;
+  const size_t q = s.n_head * s.head_dim, kv = s.n_head_kv * s.head_dim, n = n_batch_;
+  const auto floats = [&](Buffer& b, size_t width) {
+    b = Buffer::allocate(n * width * sizeof(float));
+    return !b.empty();
+  };
+  bool ok = floats(h_, s.n_embd) && floats(q_, q) && floats(k_, kv) && floats(v_, kv) && floats(gate_, s.n_ff) &&
+            floats(up_, s.n_ff) && floats(out_, s.n_embd) && floats(cos_, s.rope.n_rot / 2) && floats(sin_, s.rope.n_rot / 2);
+  const size_t cache = s.n_layer * n_ctx_ * kv * sizeof(uint16_t);
+  k_cache_ = Buffer::allocate(cache);
+  v_cache_ = Buffer::allocate(cache);
+  if (!ok || k_cache_.empty() || v_cache_.empty())
+    return Status(Code::kOutOfMemory, "[model] no memory for a context of " + std::to_string(n_ctx_) + " tokens (" +
+                                          std::to_string(2 * cache) + " bytes of KV cache); use a smaller n_ctx");
+  std::vector<const cpu::Weight*> all;
+  for (const auto& [tensor, weight] : weights_) all.push_back(weight);
+  return acts_.reserve(n, std::max({s.n_embd, q, s.n_ff}), all);
+}
+
+uint64_t Decoder::weight_bytes() const {
+  uint64_t n = 0;
+  for (const auto& [tensor, weight] : weights_) n += weight->bytes();
+  return n;
+}
+
+uint64_t Decoder::bytes_per_token() const {
+  return weight_bytes() + formats::row_bytes(*embedding_format_, spec_.n_embd);
+}
+
+std::vector<TensorInfo> Decoder::tensors() const {
+  std::vector<TensorInfo> out;
+  for (const GgufTensor& t : file_->tensors()) {
+    TensorInfo info{t.name, t.format, t.shape, t.bytes, "", "", };
+    for (const auto& [tensor, weight] : weights_)
+      if (tensor == &t) {
+        info.kernel = weight->kernel;
+        const formats::CodeSpec& c = weight->layout.spec;
+        info.why = weight->fgemm ? "float weights are read in file order"
+                                 : std::to_string(c.bits) + "-bit codes, " +
+                                       (c.fold == Fold::kRow ? std::string("one scale a row") : "scales per " + std::to_string(c.block)) +
+                                       "; packed in panels of 16 rows";
+        if (t.name == "token_embd.weight") info.why += "; also the output matrix";
+      }
+    out.push_back(std::move(info));
+  }
+  return out;
+}
+
+void Decoder::embed(int32_t token, float* out) const {
+  const formats::Format& f = *embedding_format_;
+  f.decode(embedding_ + size_t(token) * formats::row_bytes(f, spec_.n_embd), spec_.n_embd, embedding_scale_, out);
+}
+
+void Decoder::attend(size_t layer, size_t n, size_t pos) {
+  const DecoderSpec& s = spec_;
+  const size_t hd = s.head_dim, group = s.n_head / s.n_head_kv;
+  // One token: a task per query head, for balance. Many: a task per KV head, whose keys then stay in cache for its group.
+  const size_t heads = n == 1 ? 1 : group, tasks = s.n_head / heads;
+  pool_.run(n * tasks, [&](size_t i) {
+    const size_t t = i / tasks, head = i % tasks * heads, kv = head / group;
+    const size_t cache = (layer * s.n_head_kv + kv) * n_ctx_ * hd;
+    kernels_->attention({q_.as<float>() + t * s.n_head * hd + head * hd, hd, heads, k_cache_.as<uint16_t>() + cache,
+                         v_cache_.as<uint16_t>() + cache, hd, pos + t + 1, s.attention_scale, acts_.row(t) + head * hd, hd});
+  });
+}
+
+Status Decoder::forward(std::span<const int32_t> tokens, size_t pos, size_t n_wanted, const std::function<bool()>& keep_going) {
+  const DecoderSpec& s = spec_;
+  const Kernels& kn = *kernels_;
+  const size_t n = tokens.size(), hd = s.head_dim, q_dim = s.n_head * hd, kv_dim = s.n_head_kv * hd, half = s.rope.n_rot / 2;
+  float* const h = h_.as<float>();
+  float* const out = out_.as<float>();
+
+  pool_.run(n, [&](size_t t) {
+    embed(tokens[t], h + t * s.n_embd);
+    rope_row(s.rope, rope_factors_, pos + t, cos_.as<float>() + t * half, sin_.as<float>() + t * half);
+  });
+  for (size_t layer = 0; layer < s.n_layer; layer++) {
+    if (keep_going && !keep_going()) return Status(Code::kCancelled, "[forward] cancelled");
+    const Layer& l = layers_[layer];
+    // h += out of the block before (if any); activations = RMS(h).
+    const auto norm_into = [&](const std::vector<float>& weight, bool add, std::initializer_list<const cpu::Weight*> readers) {
+      acts_.begin(s.n_embd, {readers.begin(), readers.size()});
+      pool_.run(n, [&](size_t t) {
+        if (add) kn.add(out + t * s.n_embd, s.n_embd, h + t * s.n_embd);
+        kn.rmsnorm(h + t * s.n_embd, weight.data(), s.n_embd, s.eps, acts_.row(t));
+        acts_.quantize(t);
+      });
+    };
+    const auto product = [&](std::initializer_list<cpu::Product> products) {
+      cpu::matmul(pool_, acts_, 0, n, {products.begin(), products.size()});
+    };
+
+    norm_into(l.attn_norm, layer > 0, {&l.q, &l.k, &l.v});
+    product({{&l.q, q_.as<float>(), q_dim}, {&l.k, k_.as<float>(), kv_dim}, {&l.v, v_.as<float>(), kv_dim}});
+    pool_.run(n, [&](size_t t) {
+      const float* cos = cos_.as<float>() + t * half;
+      const float* sin = sin_.as<float>() + t * half;
+      const auto rotate = [&](float* x, const std::vector<float>& norm) {
+        if (s.qk_norms) kn.rmsnorm(x, norm.data(), hd, s.eps, x);
+        kn.rope(x, cos, sin, s.rope.n_rot);
+      };
+      for (size_t i = 0; i < s.n_head; i++) rotate(q_.as<float>() + t * q_dim + i * hd, l.q_norm);
+      for (size_t i = 0; i < s.n_head_kv; i++) {
+        float* k = k_.as<float>() + t * kv_dim + i * hd;
+        const float* v = v_.as<float>() + t * kv_dim + i * hd;
+        rotate(k, l.k_norm);
+        const size_t cache = ((layer * s.n_head_kv + i) * n_ctx_ + pos + t) * hd;
+        for (size_t d = 0; d < hd; d++) k_cache_.as<uint16_t>()[cache + d] = f32_to_f16(k[d]);
+        for (size_t d = 0; d < hd; d++) v_cache_.as<uint16_t>()[cache + d] = f32_to_f16(v[d]);
+      }
+    });
+
+    const cpu::Weight* const o_reader[] = {&l.o};
+    acts_.begin(q_dim, o_reader);
+    attend(layer, n, pos);
+    pool_.run(n, [&](size_t t) {
+      if (s.sub_norms) kn.rmsnorm(acts_.row(t), l.attn_sub_norm.data(), q_dim, s.eps, acts_.row(t));
+      acts_.quantize(t);
+    });
+    product({{&l.o, out, s.n_embd}});
+
+    norm_into(l.ffn_norm, true, {&l.gate, &l.up});
+    product({{&l.gate, gate_.as<float>(), s.n_ff}, {&l.up, up_.as<float>(), s.n_ff}});
+    const cpu::Weight* const down_reader[] = {&l.down};
+    acts_.begin(s.n_ff, down_reader);
+    pool_.run(n, [&](size_t t) {
+      kn.glu(gate_.as<float>() + t * s.n_ff, up_.as<float>() + t * s.n_ff, s.n_ff, acts_.row(t));
+      if (s.sub_norms) kn.rmsnorm(acts_.row(t), l.ffn_sub_norm.data(), s.n_ff, s.eps, acts_.row(t));
+      acts_.quantize(t);
+    });
+    product({{&l.down, out, s.n_embd}});
+  }
+
+  const cpu::Weight* const head_reader[] = {&head_};
+  acts_.begin(s.n_embd, head_reader);
+  bool finite = true;
+  for (size_t i = 0; i < n_wanted; i++) {
+    float* const x = h + (n - n_wanted + i) * s.n_embd;
+    kn.add(out + (n - n_wanted + i) * s.n_embd, s.n_embd, x);
+    kn.rmsnorm(x, output_norm_.data(), s.n_embd, s.eps, acts_.row(i));
+    for (size_t d = 0; d < s.n_embd; d++) finite &= std::isfinite(acts_.row(i)[d]);
+    acts_.quantize(i);
+  }
+  if (!finite) return Status(Code::kCorrupt, "[forward] the hidden state is not finite: the model's weights are damaged");
+  return {};
+}
+
+void Decoder::logits(size_t first, size_t n, float* out) {
+  const cpu::Product product{&head_, out, n_vocab_};
+  cpu::matmul(pool_, acts_, first, n, {&product, 1});
+}
+
+}  // namespace sterna::models

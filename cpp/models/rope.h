@@ -1,0 +1,22 @@
+// Rotary position embedding: the angles of a model, from its metadata, as f32 cosines and sines computed in double.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+namespace sterna::models {
+
+/// theta_i(pos) = pos * freq_scale * base^(-2i/n_rot) / factor_i, i < n_rot/2. With yarn, low frequencies are interpolated by
+/// freq_scale and high ones are not (https://arxiv.org/abs/2309.00071).
+struct RopeSpec {
+  bool interleaved = false;  ///< true: pairs (2i, 2i+1) ("norm"); false: pairs (i, i + n_rot/2) ("neox").
+  size_t n_rot = 0;
+  double base = 10000, freq_scale = 1;
+  bool yarn = false;
+  double yarn_beta_fast = 32, yarn_beta_slow = 1, yarn_original_ctx = 0, attn_factor = 1;
+};
+
+/// cos and sin of position `pos`, n_rot/2 each. `factors`: n_rot/2 divisors (rope_freqs.weight) or empty.
+void rope_row(const RopeSpec& spec, std::span<const float> factors, size_t pos, float* cos, float* sin);
+
+}  // namespace sterna::models

@@ -1,0 +1,128 @@
+// Generation: reuse of the cached prefix, the sampling loop, stop texts, UTF-8-safe streaming.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "runtime/sampler.h"
+#include "runtime/session.h"
+
+namespace sterna::runtime {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds(Clock::time_point from) { return std::chrono::duration<double>(Clock::now() - from).count(); }
+
+Status check(const GenerateOptions& o) {
+  const auto bad = [](const std::string& name, double got, const char* expected) {
+    return Status(Code::kInvalidArgument, "[generate] " + name + ", got " + std::to_string(got) + ", expected " + expected);
+  };
+  if (!std::isfinite(o.temperature)) return bad("temperature", o.temperature, "a finite number");
+  if (!(o.top_p > 0)) return bad("top_p", o.top_p, "a number above 0");
+  if (!(o.min_p <= 1)) return bad("min_p", o.min_p, "a number up to 1");
+  if (!(o.repeat_penalty > 0) || !std::isfinite(o.repeat_penalty)) return bad("repeat_penalty", o.repeat_penalty, "a finite number above 0");
+  if (o.repeat_last_n < -1) return bad("repeat_last_n", o.repeat_last_n, "-1 or more");
+  if (o.max_tokens < -1) return bad("max_tokens", o.max_tokens, "-1 or more");
+  return {};
+}
+
+/// Text on its way out: holds back what may be the beginning of a stop text.
+class Output {
+ public:
+  explicit Output(const std::vector<std::string>& stop) : stop_(stop) {}
+  bool stopped() const { return stopped_; }
+
+  /// Takes new text; returns what can be shown. After a stop text nothing more comes.
+  std::string push(std::string_view text) {
+    held_ += text;
+    size_t cut = std::string::npos;
+    for (const std::string& s : stop_)
+      if (!s.empty()) cut = std::min(cut, held_.find(s));
+    if (cut != std::string::npos) {
+      stopped_ = true;
+      held_.resize(cut);
+      return flush();
+    }
+    size_t keep = 0;
+    for (const std::string& s : stop_)
+      for (size_t n = std::min(s.size(), held_.size()); n > keep; n--)
+        if (held_.compare(held_.size() - n, n, s, 0, n) == 0) keep = n;
+    std::string out = held_.substr(0, held_.size() - keep);
+    held_.erase(0, held_.size() - keep);
+    return out;
+  }
+  std::string flush() { return std::exchange(held_, {}); }
+
+ private:
+  const std::vector<std::string>& stop_;
+  std::string held_;
+  bool stopped_ = false;
+};
+
+}  // namespace
+
+Result<GenerateResult> Session::generate(std::span<const int32_t> prompt, const GenerateOptions& o,
+                                         const std::function<bool(const Token&)>& on_token) {
+  STERNA_RETURN_IF_ERROR(check(o));
+  STERNA_RETURN_IF_ERROR(check_tokens(prompt, "generate"));
+  GenerateResult result;
+  result.n_prompt = prompt.size();
+  const auto start = Clock::now();
+
+  // The common prefix is in the cache already, to the same bits; the last prompt token runs again for its logits.
+  size_t common = 0;
+  while (common < std::min(cached.size(), prompt.size() - 1) && cached[common] == prompt[common]) common++;
+  cached.resize(common);
+  result.n_reused = common;
+  if (Status s = extend(prompt.subspan(common), 1, o.keep_going); !s.ok()) {
+    if (s.code() != Code::kCancelled) return s;
+    result.stop = GenerateResult::Stop::kCallback;
+    return result;
+  }
+  std::vector<float> logits(decoder->n_vocab());
+  std::vector<int32_t> history(prompt.begin(), prompt.end());
+  Sampler sampler(o);
+  text::Utf8Stream utf8;
+  Output output(o.stop);
+  const auto emit = [&](int32_t id, const std::string& text) {
+    result.text += text;
+    return !on_token || on_token({id, text});
+  };
+  result.prompt_seconds = seconds(start);
+  const auto decode_start = Clock::now();
+
+  result.stop = GenerateResult::Stop::kLength;
+  while (o.max_tokens < 0 || result.tokens.size() < size_t(o.max_tokens)) {
+    decoder->logits(0, 1, logits.data());
+    // Rows beyond the tokenizer's texts are padding of the matrix.
+    const int32_t id = sampler.sample(std::span(logits).first(std::min(logits.size(), tokenizer->size())), history);
+    if (tokenizer->is_eog(id) && !o.ignore_eos) {
+      result.stop = GenerateResult::Stop::kEnd;
+      break;
+    }
+    result.tokens.push_back(id);
+    history.push_back(id);
+    const bool go_on = emit(id, output.push(utf8.push(tokenizer->piece(id, false))));
+    if (output.stopped() || !go_on) {
+      result.stop = output.stopped() ? GenerateResult::Stop::kStopText : GenerateResult::Stop::kCallback;
+      break;
+    }
+    if (cached.size() >= decoder->n_ctx()) {
+      result.stop = GenerateResult::Stop::kContext;
+      break;
+    }
+    if (result.tokens.size() == size_t(o.max_tokens)) break;
+    if (Status s = extend({&id, 1}, 1, o.keep_going); !s.ok()) {
+      if (s.code() != Code::kCancelled) return s;
+      result.stop = GenerateResult::Stop::kCallback;
+      break;
+    }
+  }
+  if (!output.stopped()) {
+    const std::string rest = output.push(utf8.flush()) + output.flush();
+    if (!rest.empty()) emit(result.tokens.empty() ? -1 : result.tokens.back(), rest);
+  }
+  result.decode_seconds = seconds(decode_start);
+  return result;
+}
+
+}  // namespace sterna::runtime

@@ -1,0 +1,180 @@
+// The public Model: loading, and the one place where calls are serialized and memory failures become errors.
+#include "sterna/model.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <new>
+
+#include "kernels/registry.h"
+#include "models/architecture.h"
+#include "runtime/session.h"
+#include "sterna/cpu.h"
+
+namespace sterna {
+namespace {
+
+Status invalid(const std::string& what) { return Status(Code::kInvalidArgument, "[load] " + what); }
+
+std::string printable(const GgufValue& value) {
+  const auto one = [](const auto& x) -> std::string {
+    using T = std::decay_t<decltype(x)>;
+    if constexpr (std::is_same_v<T, std::string>) return x;
+    else if constexpr (std::is_same_v<T, bool>) return x ? "true" : "false";
+    else return std::to_string(x);
+  };
+  return std::visit(
+      [&](const auto& v) -> std::string {
+        using T = std::decay_t<decltype(v)>;
+        if constexpr (std::is_same_v<T, std::string> || std::is_arithmetic_v<T>) {
+          return one(v);
+        } else {
+          std::string s = "[";
+          for (size_t i = 0; i < std::min<size_t>(v.size(), 8); i++) s += (i ? ", " : "") + one(typename T::value_type(v[i]));
+          return s + (v.size() > 8 ? ", ...] (" + std::to_string(v.size()) + ")" : "]");
+        }
+      },
+      value);
+}
+
+/// Runs f, turning a failed allocation into a Status.
+template <class F>
+auto guarded(const char* who, F f) -> decltype(f()) {
+  try {
+    return f();
+  } catch (const std::bad_alloc&) {
+    return Status(Code::kOutOfMemory, std::string("[") + who + "] no memory");
+  }
+}
+
+Result<std::unique_ptr<runtime::Session>> load_session(const std::string& path, const LoadOptions& o) {
+  const auto start = std::chrono::steady_clock::now();
+  if (o.n_threads && (*o.n_threads < 1 || *o.n_threads > kMaxThreads))
+    return invalid("n_threads, got " + std::to_string(*o.n_threads) + ", expected 1 to " + std::to_string(kMaxThreads));
+  if (o.n_ctx && *o.n_ctx < 0) return invalid("n_ctx, got " + std::to_string(*o.n_ctx) + ", expected 0 (the model's) or more");
+  if (o.n_batch < 1 || o.n_batch > 65536) return invalid("n_batch, got " + std::to_string(o.n_batch) + ", expected 1 to 65536");
+  STERNA_ASSIGN(const size_t first_isa, kernels::first_active_isa());
+
+  auto s = std::make_unique<runtime::Session>();
+  STERNA_ASSIGN(GgufFile file, GgufFile::open(path));
+  s->file = std::make_unique<GgufFile>(std::move(file));
+  STERNA_ASSIGN(models::DecoderSpec spec, models::read_spec(*s->file, {o.activation}));
+  STERNA_ASSIGN(text::Tokenizer tokenizer, text::Tokenizer::from_gguf(*s->file, {o.pre}));
+  s->tokenizer = std::make_unique<text::Tokenizer>(std::move(tokenizer));
+  STERNA_ASSIGN(s->pool, ThreadPool::create(o.n_threads.value_or(usable_cpus())));
+
+  const size_t n_ctx = !o.n_ctx ? std::min<size_t>(4096, spec.n_ctx_train) : *o.n_ctx == 0 ? spec.n_ctx_train : size_t(*o.n_ctx);
+  if (n_ctx > spec.n_ctx_train)
+    spec.warnings.push_back("a context of " + std::to_string(n_ctx) + " tokens is longer than the " +
+                            std::to_string(spec.n_ctx_train) + " that the model was made for");
+  STERNA_ASSIGN(s->decoder, models::Decoder::load(*s->file, std::move(spec), *s->pool, n_ctx, size_t(o.n_batch), o.progress));
+  if (s->tokenizer->size() > s->decoder->n_vocab())
+    return Status(Code::kCorrupt, "[load] " + path + ": the tokenizer has " + std::to_string(s->tokenizer->size()) +
+                                      " tokens, but tensor 'token_embd.weight' only " + std::to_string(s->decoder->n_vocab()) + " rows");
+
+  ModelInfo& i = s->info;
+  const models::DecoderSpec& d = s->decoder->spec();
+  const text::Tokenizer& t = *s->tokenizer;
+  i.path = path;
+  STERNA_ASSIGN(i.name, s->file->get_string("general.name", ""));
+  STERNA_ASSIGN(i.architecture, s->file->get_string("general.architecture", ""));
+  STERNA_ASSIGN(i.chat_template, s->file->get_string("tokenizer.chat_template", ""));
+  i.tokenizer = t.model(), i.pre = t.pre(), i.activation = d.activation;
+  i.file_bytes = s->file->file_bytes();
+  i.weight_bytes = s->decoder->weight_bytes(), i.bytes_per_token = s->decoder->bytes_per_token();
+  std::map<std::string, uint64_t> by_format;
+  for (const GgufTensor& tensor : s->file->tensors()) {
+    uint64_t n = 1;
+    for (uint64_t ne : tensor.shape) n *= ne;
+    i.n_params += n;
+    if (tensor.name.rfind("blk.", 0) == 0) by_format[tensor.format] += n;
+  }
+  uint64_t most = 0;
+  for (const auto& [format, n] : by_format)
+    if (n > most) most = n, i.main_format = format;
+  i.n_layer = d.n_layer, i.n_embd = d.n_embd, i.n_ff = d.n_ff, i.n_head = d.n_head, i.n_head_kv = d.n_head_kv;
+  i.head_dim = d.head_dim, i.n_vocab = s->decoder->n_vocab(), i.n_ctx_train = d.n_ctx_train, i.n_ctx = s->decoder->n_ctx();
+  i.n_threads = s->pool->size();
+  i.isa = kernels::isas()[first_isa].name;
+  const auto text_of = [&](int32_t id) { return id >= 0 ? t.text(id) : std::string(); };
+  i.bos = t.bos(), i.eos = t.eos(), i.eot = t.eot(), i.add_bos = t.add_bos();
+  i.bos_text = text_of(i.bos), i.eos_text = text_of(i.eos);
+  i.warnings = t.warnings();
+  i.warnings.insert(i.warnings.end(), d.warnings.begin(), d.warnings.end());
+  i.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return s;
+}
+
+}  // namespace
+
+struct Model::Impl {
+  std::unique_ptr<runtime::Session> session;
+};
+
+Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+Model::~Model() = default;
+
+Result<Model> Model::load(const std::string& path, const LoadOptions& options) {
+  return guarded("load", [&]() -> Result<Model> {
+    auto impl = std::make_unique<Impl>();
+    STERNA_ASSIGN(impl->session, load_session(path, options));
+    return Model(std::move(impl));
+  });
+}
+
+const ModelInfo& Model::info() const { return impl_->session->info; }
+std::vector<TensorInfo> Model::tensors() const { return impl_->session->decoder->tensors(); }
+
+std::vector<std::pair<std::string, std::string>> Model::metadata() const {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const GgufKey& k : impl_->session->file->keys()) out.emplace_back(k.name, printable(k.value));
+  return out;
+}
+
+std::vector<int32_t> Model::tokenize(std::string_view text, bool add_special, bool parse_special) const {
+  return impl_->session->tokenizer->encode(text, add_special, parse_special);
+}
+std::string Model::detokenize(std::span<const int32_t> tokens, bool special) const {
+  return impl_->session->tokenizer->decode(tokens, special);
+}
+bool Model::is_eog(int32_t token) const { return impl_->session->tokenizer->is_eog(token); }
+
+Status Model::forward(std::span<const int32_t> tokens, std::span<float> out, const std::function<bool()>& keep_going) {
+  return guarded("forward", [&] {
+    const std::lock_guard lock(impl_->session->mutex);
+    return impl_->session->forward(tokens, out, keep_going);
+  });
+}
+
+Result<GenerateResult> Model::generate(std::string_view prompt, const GenerateOptions& options,
+                                       const std::function<bool(const Token&)>& on_token) {
+  const std::vector<int32_t> tokens = tokenize(prompt, options.add_special, options.parse_special);
+  return generate(std::span<const int32_t>(tokens), options, on_token);
+}
+
+Result<GenerateResult> Model::generate(std::span<const int32_t> prompt, const GenerateOptions& options,
+                                       const std::function<bool(const Token&)>& on_token) {
+  return guarded("generate", [&]() -> Result<GenerateResult> {
+    const std::lock_guard lock(impl_->session->mutex);
+    return impl_->session->generate(prompt, options, on_token);
+  });
+}
+
+Result<Model::Perplexity> Model::perplexity(std::span<const int32_t> tokens, size_t window,
+                                            const std::function<bool(const Perplexity&)>& progress) {
+  return guarded("perplexity", [&]() -> Result<Perplexity> {
+    const std::lock_guard lock(impl_->session->mutex);
+    return impl_->session->perplexity(tokens, window, progress);
+  });
+}
+
+Result<double> Model::bench(size_t n_prompt, size_t n_gen, size_t n_depth, const std::function<bool()>& keep_going) {
+  return guarded("bench", [&]() -> Result<double> {
+    const std::lock_guard lock(impl_->session->mutex);
+    return impl_->session->bench(n_prompt, n_gen, n_depth, keep_going);
+  });
+}
+
+}  // namespace sterna

@@ -1,0 +1,111 @@
+// Workers spin for some tens of microseconds after a job, because the next one of a forward pass follows at once, then sleep.
+#include "threads/pool.h"
+
+#include <pthread.h>
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace sterna {
+namespace {
+
+constexpr int kSpins = 20000;         // about 100 us before a worker sleeps
+constexpr int kSpinsBeforeYield = 2000;
+
+inline void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// Grows in every forked child: pools made before have lost their threads.
+std::atomic<unsigned> fork_generation{0};
+
+}  // namespace
+
+struct ThreadPool::Impl {
+  struct Job {
+    void (*call)(void*, size_t);
+    void* task;
+    size_t n;
+  };
+
+  std::vector<std::thread> workers;
+  unsigned born = fork_generation.load();
+  Job job{};
+  alignas(64) std::atomic<uint64_t> epoch{0};  // grows with every job; also with stop
+  alignas(64) std::atomic<size_t> next{0};
+  alignas(64) std::atomic<size_t> busy{0};     // workers that have not finished the current job
+  bool stop = false;                           // written before epoch grows
+
+  void work() {
+    for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < job.n;) job.call(job.task, i);
+  }
+
+  void worker() {
+    uint64_t seen = 0;
+    for (;;) {
+      for (int s = 0; s < kSpins && epoch.load(std::memory_order_acquire) == seen; s++) pause();
+      epoch.wait(seen, std::memory_order_acquire);
+      seen++;
+      if (stop) return;
+      work();
+      busy.fetch_sub(1, std::memory_order_release);
+    }
+  }
+};
+
+ThreadPool::ThreadPool(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int n_threads) {
+  if (n_threads < 1 || n_threads > kMaxThreads)
+    return Status(Code::kInvalidArgument, "[threads] n_threads, got " + std::to_string(n_threads) + ", expected 1 to " +
+                                              std::to_string(kMaxThreads));
+  static const int registered = pthread_atfork(nullptr, nullptr, [] { fork_generation++; });
+  (void)registered;
+  std::unique_ptr<ThreadPool> pool(new ThreadPool(std::make_unique<Impl>()));
+  Impl* impl = pool->impl_.get();
+  try {
+    for (int i = 1; i < n_threads; i++) impl->workers.emplace_back([impl] { impl->worker(); });
+  } catch (const std::system_error&) {
+    return Status(Code::kOutOfMemory, "[threads] the system refused to start thread " +
+                                          std::to_string(impl->workers.size() + 2) + " of " + std::to_string(n_threads));
+  }
+  return pool;
+}
+
+ThreadPool::~ThreadPool() {
+  if (impl_->born != fork_generation.load()) {  // the threads are the parent's
+    for (std::thread& t : impl_->workers) t.detach();
+    return;
+  }
+  impl_->stop = true;
+  impl_->epoch.fetch_add(1, std::memory_order_release);
+  impl_->epoch.notify_all();
+  for (std::thread& t : impl_->workers) t.join();
+}
+
+int ThreadPool::size() const { return int(impl_->workers.size()) + 1; }
+
+void ThreadPool::run_erased(size_t n, void (*call)(void*, size_t), void* task) {
+  Impl& p = *impl_;
+  if (n <= 1 || p.workers.empty() || p.born != fork_generation.load(std::memory_order_relaxed)) {
+    for (size_t i = 0; i < n; i++) call(task, i);
+    return;
+  }
+  p.job = {call, task, n};
+  p.next.store(0, std::memory_order_relaxed);
+  p.busy.store(p.workers.size(), std::memory_order_relaxed);
+  p.epoch.fetch_add(1, std::memory_order_release);
+  p.epoch.notify_all();
+  p.work();
+  for (int s = 0; p.busy.load(std::memory_order_acquire) != 0; s++) s < kSpinsBeforeYield ? pause() : std::this_thread::yield();
+}
+
+}  // namespace sterna

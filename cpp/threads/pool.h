@@ -1,0 +1,38 @@
+// The threads that share the work of one model. run() hands out task indices one by one, so a slow or descheduled core takes
+// fewer of them; which thread does which task never changes a result.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <type_traits>
+
+#include "sterna/status.h"
+
+namespace sterna {
+
+constexpr int kMaxThreads = 1024;
+
+class ThreadPool {
+ public:
+  /// A pool of n_threads (1..kMaxThreads) including the caller of run().
+  static Result<std::unique_ptr<ThreadPool>> create(int n_threads);
+  ~ThreadPool();
+
+  int size() const;
+
+  /// Calls task(i) for i = 0 .. n-1, each once, and returns when all are done. One run() at a time. In a forked child, where
+  /// the other threads do not exist, the caller does all.
+  template <class Task>
+  void run(size_t n, Task&& task) {
+    using T = std::remove_reference_t<Task>;
+    run_erased(n, [](void* t, size_t i) { (*static_cast<T*>(t))(i); }, const_cast<std::remove_const_t<T>*>(&task));
+  }
+
+ private:
+  struct Impl;
+  explicit ThreadPool(std::unique_ptr<Impl> impl);
+  void run_erased(size_t n, void (*call)(void*, size_t), void* task);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sterna

@@ -1,0 +1,44 @@
+// sterna-run generate: continues a text.
+#include <cstdio>
+#include <cstring>
+
+#include "options.h"
+
+namespace sterna::tools::commands {
+
+int generate(const Options& o) {
+  if (o.model.empty()) return usage_error("generate needs -m FILE");
+  if (!o.prompt) return usage_error("generate needs -p TEXT");
+  auto model = load(o);
+  if (!model.ok()) return fail(model.status());
+  const ModelInfo& info = model.value().info();
+  std::fprintf(stderr, "%s, %s, %d threads, %s; loaded in %.2f s\n", info.architecture.c_str(), info.main_format.c_str(),
+               info.n_threads, info.isa.c_str(), info.load_seconds);
+
+  GenerateOptions g;
+  g.max_tokens = o.n_predict;
+  g.temperature = o.temperature;
+  g.top_k = o.top_k;
+  g.top_p = o.top_p;
+  g.min_p = o.min_p;
+  g.repeat_penalty = o.repeat_penalty;
+  g.repeat_last_n = o.repeat_last_n;
+  g.seed = o.seed;
+  g.ignore_eos = o.ignore_eos;
+  bool written = true;
+  const auto result = model.value().generate(*o.prompt, g, [&](const Token& t) {
+    written = std::fwrite(t.text.data(), 1, t.text.size(), stdout) == t.text.size() && std::fflush(stdout) == 0;
+    return written && !interrupted();
+  });
+  if (!result.ok()) return fail(result.status());
+  std::fputc('\n', stdout);
+  if (!written || std::fflush(stdout) != 0) return fail(Status(Code::kIo, "[generate] cannot write to stdout"));
+
+  const GenerateResult& r = result.value();
+  const auto rate = [](size_t n, double seconds) { return seconds > 0 ? double(n) / seconds : 0.0; };
+  std::fprintf(stderr, "prompt: %zu tokens, %.1f t/s; generated: %zu tokens, %.1f t/s\n", r.n_prompt,
+               rate(r.n_prompt - r.n_reused, r.prompt_seconds), r.tokens.size(), rate(r.tokens.size(), r.decode_seconds));
+  return interrupted() ? kInterrupted : kSuccess;
+}
+
+}  // namespace sterna::tools::commands

@@ -1,0 +1,9 @@
+// Everything of Sterna's C++ API.
+#pragma once
+
+#include "sterna/cpu.h"
+#include "sterna/gguf.h"
+#include "sterna/matmul.h"
+#include "sterna/model.h"
+#include "sterna/selftest.h"
+#include "sterna/status.h"

@@ -1,0 +1,55 @@
+// Instruction sets, kernels, self-test.
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <vector>
+
+#include "errors.h"
+#include "sterna/cpu.h"
+#include "sterna/selftest.h"
+
+namespace sterna::python {
+namespace {
+
+std::vector<KernelInfo> kernels() {
+  std::vector<KernelInfo> list;
+  list_kernels([&](const KernelInfo& k) { list.push_back(k); });
+  return list;
+}
+
+void selftest(nb::callable report) {
+  Callbacks callbacks;
+  const Status status = without_gil([&] {
+    return selftest_kernels([&](const std::string& line) { callbacks.call([&] { return report(to_str(line)); }); });
+  });
+  callbacks.rethrow();
+  check(status);
+}
+
+}  // namespace
+
+void init_cpu(nb::module_& m) {
+  nb::class_<IsaInfo>(m, "IsaInfo", "An instruction set compiled into this build.")
+      .def_ro("name", &IsaInfo::name)
+      .def_ro("requires", &IsaInfo::requires_, "The CPU features it needs, in words.")
+      .def_ro("supported", &IsaInfo::supported, "This machine can run it.")
+      .def_ro("active", &IsaInfo::active, "Kernels come from this set or from one below it.");
+  nb::class_<KernelInfo>(m, "KernelInfo", "A kernel of this build.")
+      .def_ro("name", &KernelInfo::name)
+      .def_ro("family", &KernelInfo::family)
+      .def_ro("variant", &KernelInfo::variant)
+      .def_ro("isa", &KernelInfo::isa)
+      .def_ro("supported", &KernelInfo::supported, "This machine can run it.")
+      .def_ro("chosen", &KernelInfo::chosen, "It is the one in use for its variant.");
+  m.def("isas", &isas, "The instruction sets of this build, best first.");
+  m.def(
+      "force_isa", [](const std::string& name) { check(force_isa(name)); }, nb::arg("name"),
+      "Use only `name` and the sets below it for what is loaded or packed from now on; \"auto\" lifts it.");
+  m.def("kernels", &kernels, "Every kernel of this build, best instruction set first.");
+  m.def("cpu_name", &cpu_name, "The CPU's model name.");
+  m.def("usable_cpus", &usable_cpus, "CPUs this process may use: affinity and cgroup quota.");
+  m.def("selftest_kernels", &selftest, nb::arg("report"),
+        "Run every kernel against the reference; `report` gets a line for each. ValueError names what is at fault.");
+}
+
+}  // namespace sterna::python

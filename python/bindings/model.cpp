@@ -1,0 +1,205 @@
+// Loading a model and everything it does. python/sterna/model.py gives it defaults, chat and streams.
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "arrays.h"
+#include "errors.h"
+#include "sterna/model.h"
+
+namespace sterna::python {
+namespace {
+
+using TokenIds = Array<const int32_t, 1>;
+
+Model load(const nb::bytes& path, std::optional<int> n_threads, std::optional<int> n_ctx, int n_batch, const std::string& pre,
+           const std::string& activation, const std::optional<nb::callable>& progress) {
+  Callbacks callbacks;
+  LoadOptions options;
+  options.n_threads = n_threads;
+  options.n_ctx = n_ctx;
+  options.n_batch = n_batch;
+  options.pre = pre;
+  options.activation = activation;
+  options.progress = [&](float fraction) {
+    return progress ? callbacks.call([&] { return (*progress)(fraction); }) : callbacks.call();
+  };
+  const std::string file(path.c_str(), path.size());
+  auto model = without_gil([&] { return Model::load(file, options); });
+  callbacks.rethrow();
+  return take(std::move(model));
+}
+
+nb::dict metadata(const Model& model) {
+  nb::dict dict;
+  for (const auto& [key, value] : model.metadata()) dict[to_str(key)] = to_str(value);
+  return dict;
+}
+
+std::vector<int32_t> tokenize(const Model& model, const nb::bytes& text, bool add_special, bool parse_special) {
+  const std::string_view view(text.c_str(), text.size());
+  return without_gil([&] { return model.tokenize(view, add_special, parse_special); });
+}
+
+nb::str detokenize(const Model& model, const TokenIds& tokens, bool special) {
+  return to_str(without_gil([&] { return model.detokenize(span_of(tokens), special); }));
+}
+
+void forward(Model& model, const TokenIds& tokens, const Array<float, 2>& out) {
+  check(without_gil([&] { return model.forward(span_of(tokens), span_of(out)); }));
+}
+
+GenerateResult generate(Model& model, const TokenIds& prompt, int max_tokens, float temperature, int top_k, float top_p,
+                        float min_p, float repeat_penalty, int repeat_last_n, uint64_t seed, bool ignore_eos,
+                        std::vector<std::string> stop, const std::optional<nb::callable>& on_token) {
+  Callbacks callbacks;
+  GenerateOptions options;
+  options.max_tokens = max_tokens;
+  options.temperature = temperature;
+  options.top_k = top_k;
+  options.top_p = top_p;
+  options.min_p = min_p;
+  options.repeat_penalty = repeat_penalty;
+  options.repeat_last_n = repeat_last_n;
+  options.seed = seed;
+  options.ignore_eos = ignore_eos;
+  options.stop = std::move(stop);
+  auto result = without_gil([&] {
+    return model.generate(span_of(prompt), options, [&](const Token& token) {
+      return on_token ? callbacks.call([&] { return (*on_token)(nb::cast(token, nb::rv_policy::copy)); }) : callbacks.call();
+    });
+  });
+  callbacks.rethrow();
+  return take(std::move(result));
+}
+
+std::pair<double, size_t> perplexity(Model& model, const TokenIds& tokens, size_t window,
+                                     const std::optional<nb::callable>& progress) {
+  Callbacks callbacks;
+  auto result = without_gil([&] {
+    return model.perplexity(span_of(tokens), window, [&](const Model::Perplexity& p) {
+      return progress ? callbacks.call([&] { return (*progress)(p.nll, p.count); }) : callbacks.call();
+    });
+  });
+  callbacks.rethrow();
+  const Model::Perplexity total = take(std::move(result));
+  return {total.nll, total.count};
+}
+
+double bench(Model& model, size_t n_prompt, size_t n_gen, size_t n_depth) {
+  Callbacks callbacks;
+  auto seconds = without_gil([&] { return model.bench(n_prompt, n_gen, n_depth, [&] { return callbacks.call(); }); });
+  callbacks.rethrow();
+  return take(std::move(seconds));
+}
+
+const char* stop_reason(const GenerateResult& result) {
+  switch (result.stop) {
+    case GenerateResult::Stop::kEnd: return "end";
+    case GenerateResult::Stop::kLength: return "length";
+    case GenerateResult::Stop::kContext: return "context";
+    case GenerateResult::Stop::kStopText: return "stop";
+    case GenerateResult::Stop::kCallback: return "callback";
+  }
+  return "";
+}
+
+template <class T, std::string T::*kMember>
+nb::str text_of(const T& object) {
+  return to_str(object.*kMember);
+}
+
+void init_results(nb::module_& m) {
+  nb::class_<Token>(m, "Token", "What `on_token` gets.")
+      .def_ro("id", &Token::id)
+      .def_prop_ro("text", &text_of<Token, &Token::text>, "Empty while a character is incomplete.");
+  nb::class_<GenerateResult>(m, "Completion", "What Model.complete() returns.")
+      .def_prop_ro("text", &text_of<GenerateResult, &GenerateResult::text>)
+      .def_ro("tokens", &GenerateResult::tokens, "Generated ids, without the one that ended the generation.")
+      .def_prop_ro("stop_reason", &stop_reason,
+                   "\"end\" (the model ended), \"length\" (max_tokens), \"context\" (full), \"stop\" (a stop text) or "
+                   "\"callback\" (on_token returned False).")
+      .def_ro("n_prompt", &GenerateResult::n_prompt, "Prompt tokens.")
+      .def_ro("n_reused", &GenerateResult::n_reused, "Prompt tokens kept from the call before.")
+      .def_ro("prompt_seconds", &GenerateResult::prompt_seconds)
+      .def_ro("decode_seconds", &GenerateResult::decode_seconds);
+  nb::class_<TensorInfo>(m, "TensorInfo", "A tensor of a loaded model.")
+      .def_prop_ro("name", &text_of<TensorInfo, &TensorInfo::name>)
+      .def_ro("format", &TensorInfo::format)
+      .def_ro("shape", &TensorInfo::shape, "The fastest dimension first, as in the file.")
+      .def_ro("bytes", &TensorInfo::bytes, "In the file.")
+      .def_ro("kernel", &TensorInfo::kernel, "That multiplies with it; empty if none does.")
+      .def_ro("why", &TensorInfo::why, "Why this kernel, in words.");
+}
+
+void init_info(nb::module_& m) {
+  nb::class_<ModelInfo>(m, "ModelInfo", "What Model.info returns.")
+      .def_prop_ro("path", &text_of<ModelInfo, &ModelInfo::path>)
+      .def_prop_ro("name", &text_of<ModelInfo, &ModelInfo::name>)
+      .def_prop_ro("architecture", &text_of<ModelInfo, &ModelInfo::architecture>)
+      .def_prop_ro("tokenizer", &text_of<ModelInfo, &ModelInfo::tokenizer>)
+      .def_prop_ro("pre", &text_of<ModelInfo, &ModelInfo::pre>, "Name of the pre-tokenizer.")
+      .def_ro("activation", &ModelInfo::activation)
+      .def_ro("file_bytes", &ModelInfo::file_bytes)
+      .def_ro("n_params", &ModelInfo::n_params)
+      .def_ro("weight_bytes", &ModelInfo::weight_bytes, "In memory after packing.")
+      .def_ro("bytes_per_token", &ModelInfo::bytes_per_token, "Weight bytes read to decode one token.")
+      .def_ro("n_layer", &ModelInfo::n_layer)
+      .def_ro("n_embd", &ModelInfo::n_embd)
+      .def_ro("n_ff", &ModelInfo::n_ff)
+      .def_ro("n_head", &ModelInfo::n_head)
+      .def_ro("n_head_kv", &ModelInfo::n_head_kv)
+      .def_ro("head_dim", &ModelInfo::head_dim)
+      .def_ro("n_vocab", &ModelInfo::n_vocab)
+      .def_ro("n_ctx_train", &ModelInfo::n_ctx_train)
+      .def_ro("n_ctx", &ModelInfo::n_ctx)
+      .def_ro("n_threads", &ModelInfo::n_threads)
+      .def_ro("isa", &ModelInfo::isa, "The best instruction set in use.")
+      .def_ro("main_format", &ModelInfo::main_format, "The format that holds most weights.")
+      .def_prop_ro("chat_template", &text_of<ModelInfo, &ModelInfo::chat_template>)
+      .def_prop_ro("bos_text", &text_of<ModelInfo, &ModelInfo::bos_text>)
+      .def_prop_ro("eos_text", &text_of<ModelInfo, &ModelInfo::eos_text>)
+      .def_ro("add_bos", &ModelInfo::add_bos)
+      .def_ro("bos", &ModelInfo::bos)
+      .def_ro("eos", &ModelInfo::eos)
+      .def_ro("eot", &ModelInfo::eot)
+      .def_prop_ro(
+          "warnings",
+          [](const ModelInfo& info) {
+            nb::list list;
+            for (const std::string& w : info.warnings) list.append(to_str(w));
+            return list;
+          },
+          nb::sig("def warnings(self) -> list[str]"), "What had to be guessed or ignored.")
+      .def_ro("load_seconds", &ModelInfo::load_seconds);
+}
+
+}  // namespace
+
+void init_model(nb::module_& m) {
+  init_results(m);
+  init_info(m);
+  nb::class_<Model>(m, "Model")
+      .def_static("load", &load, nb::arg("path"), nb::arg("n_threads").none(), nb::arg("n_ctx").none(), nb::arg("n_batch"),
+                  nb::arg("pre"), nb::arg("activation"), nb::arg("progress").none())
+      .def_prop_ro("info", &Model::info, nb::rv_policy::copy)
+      .def("tensors", &Model::tensors)
+      .def("metadata", &metadata, nb::sig("def metadata(self) -> dict[str, str]"))
+      .def("tokenize", &tokenize, nb::arg("text"), nb::arg("add_special"), nb::arg("parse_special"))
+      .def("detokenize", &detokenize, nb::arg("tokens").noconvert(), nb::arg("special"))
+      .def("is_eog", &Model::is_eog, nb::arg("token"))
+      .def("forward", &forward, nb::arg("tokens").noconvert(), nb::arg("out").noconvert())
+      .def("generate", &generate, nb::arg("prompt").noconvert(), nb::kw_only(), nb::arg("max_tokens"), nb::arg("temperature"),
+           nb::arg("top_k"), nb::arg("top_p"), nb::arg("min_p"), nb::arg("repeat_penalty"), nb::arg("repeat_last_n"),
+           nb::arg("seed"), nb::arg("ignore_eos"), nb::arg("stop"), nb::arg("on_token").none())
+      .def("perplexity", &perplexity, nb::arg("tokens").noconvert(), nb::arg("window"), nb::arg("progress").none())
+      .def("bench", &bench, nb::arg("n_prompt"), nb::arg("n_gen"), nb::arg("n_depth"));
+}
+
+}  // namespace sterna::python

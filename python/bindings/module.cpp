@@ -1,0 +1,12 @@
+// The extension module; the package around it (python/sterna) is what people import.
+#include "errors.h"
+
+NB_MODULE(_core, m) {
+  m.doc() = "The part of sterna that is written in C++. Use `import sterna`.";
+  m.attr("__version__") = STERNA_VERSION;
+  sterna::python::init_errors(m);
+  sterna::python::init_cpu(m);
+  sterna::python::init_gguf(m);
+  sterna::python::init_matmul(m);
+  sterna::python::init_model(m);
+}

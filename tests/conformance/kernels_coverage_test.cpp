@@ -1,0 +1,213 @@
+// Which kernels the conformance tests run, and the proof that none was left out: a build that silently lost an instruction
+// set must not pass as a tested one. Also the shared helpers of kernel_cases.h.
+#include <bit>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <set>
+
+#include "conformance/kernel_cases.h"
+
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
+namespace sterna::testing {
+
+bool fast() {
+  static const bool value = [] {
+    const char* env = std::getenv("STERNA_TEST_FAST");
+    const bool on = env && *env && *env != '0';
+    if (on) std::fprintf(stderr, "STERNA_TEST_FAST: kernels are tested on fewer shapes\n");
+    return on;
+  }();
+  return value;
+}
+
+std::string best_isa_of_cpu() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512vnni")) {
+    return "avx512";
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "avx2";
+#elif defined(__aarch64__) && defined(__linux__)
+  constexpr unsigned long kAsimdDp = 1ul << 20;  // HWCAP_ASIMDDP of <asm/hwcap.h>, absent from old headers
+  return getauxval(AT_HWCAP) & kAsimdDp ? "neon_dotprod" : "neon";
+#elif defined(__aarch64__)
+  return "neon";
+#endif
+  return "scalar";
+}
+
+Kernels::Kernels(kernels::Family family) {
+  for (const kernels::Isa& isa : kernels::isas()) {
+    if (!isa.supported()) continue;
+    for (const kernels::Kernel* k : isa.kernels) {
+      if (k->family == family) entries_.push_back({k, isa.name});
+    }
+  }
+}
+
+std::vector<std::string> Kernels::variants() const {
+  std::set<std::string> names;
+  for (const Entry& e : entries_) names.insert(e.kernel->variant);
+  return {names.begin(), names.end()};
+}
+
+void Kernels::check_covered() const {
+  std::map<std::string, std::set<std::string>> ran;
+  for (const Entry& e : entries_) {
+    CHECK_MESSAGE(e.runs > 0, "never run: " << title(*e.kernel));
+    CHECK_MESSAGE(e.isa == e.kernel->isa, title(*e.kernel) << " is in the list of " << e.isa);
+    CHECK_MESSAGE(ran[e.isa].insert(e.kernel->variant).second, "twice in one list: " << title(*e.kernel));
+  }
+  REQUIRE_MESSAGE(!ran["scalar"].empty(), "no scalar kernel of this family");
+  for (const auto& [isa, variants] : ran) {
+    for (const std::string& v : ran["scalar"]) CHECK_MESSAGE(variants.count(v), isa << " lacks " << v);
+  }
+  if (std::getenv("STERNA_TEST_ISAS_REDUCED")) return;  // built without some instruction sets on purpose
+  CHECK_MESSAGE(ran.count(best_isa_of_cpu()), "this CPU can run " << best_isa_of_cpu() << ", but it was not tested");
+}
+
+std::string name(Floats kind) {
+  constexpr const char* kNames[] = {"random", "zeros", "denormals", "huge", "mixed", "NaN"};
+  return kNames[int(kind)];
+}
+
+std::vector<float> floats(Floats kind, size_t n, uint64_t seed) {
+  Random rng(seed * 8 + uint64_t(kind));
+  constexpr float kMixed[] = {0.0f, -0.0f, 1e30f, -1e30f, 1e-30f, -1e-30f, 1e-41f, 0.5f, -2.5f, 88.0f, -104.5f, 1e-5f, 3e38f};
+  std::vector<float> v(n);
+  for (float& x : v) {
+    const float u = rng.uniform(-1, 1);
+    switch (kind) {
+      case Floats::kRandom: x = 8 * u * u * u; break;
+      case Floats::kZeros: x = u < 0 ? -0.0f : 0.0f; break;
+      case Floats::kDenormals: x = u * 1e-39f; break;
+      case Floats::kHuge: x = u * 1e18f; break;
+      case Floats::kMixed: x = u < 0 ? 4 * u : kMixed[rng.between(0, int(std::size(kMixed)) - 1)]; break;
+      case Floats::kNan: x = u < 0 ? u : std::nanf(""); break;
+    }
+  }
+  return v;
+}
+
+bool same(float a, float b) {
+  return std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b) || (std::isnan(a) && std::isnan(b));
+}
+
+namespace {
+
+std::string got_expected(float got, float expected) {
+  char text[96];
+  std::snprintf(text, sizeof text, "got %a (%.9g), expected %a (%.9g)", double(got), double(got), double(expected),
+                double(expected));
+  return text;
+}
+
+}  // namespace
+
+std::string compare(const float* got, const float* want, size_t n) {
+  for (size_t i = 0; i < n; ++i) {
+    if (!same(got[i], want[i])) return "[" + std::to_string(i) + "]: " + got_expected(got[i], want[i]);
+  }
+  return "";
+}
+
+float* OutputRectangle::prepare(size_t rows, size_t tokens, size_t stride, Side side) {
+  rows_ = rows, tokens_ = tokens, stride_ = stride;
+  return buffer_.fit((tokens - 1) * stride + rows, side);
+}
+
+float OutputRectangle::canary() { return std::bit_cast<float>(0x01010101u * kCanary); }
+
+std::string OutputRectangle::describe(size_t t, size_t r, float got, float expected) const {
+  return "token " + std::to_string(t) + " of " + std::to_string(tokens_) + ", row " + std::to_string(r) + " of " +
+         std::to_string(rows_) + (r < rows_ ? ": " : " (outside the rectangle): ") + got_expected(got, expected);
+}
+
+namespace {
+
+bool known_family(kernels::Family f) {
+  using kernels::Family;
+  switch (f) {
+    case Family::qgemm:
+    case Family::fgemm:
+    case Family::quantize:
+    case Family::rmsnorm:
+    case Family::rope:
+    case Family::softmax:
+    case Family::attention:
+    case Family::glu:
+    case Family::add: return true;
+  }
+  return false;
+}
+
+TEST_SUITE_BEGIN("kernels");
+
+TEST_CASE("kernels: every instruction set of this machine is in the lists, and scalar is always there") {
+  std::set<std::string> names, supported;
+  for (const kernels::Isa& isa : kernels::isas()) {
+    const std::string name = isa.name, needs = isa.requires_;
+    CHECK_MESSAGE(names.insert(name).second, "listed twice: " << name);
+    if (isa.supported()) supported.insert(name);
+    else MESSAGE("not supported by this machine, not tested: " << name << " (" << needs << ")");
+    std::set<std::pair<std::string, std::string>> seen;
+    for (const kernels::Kernel* k : isa.kernels) {
+      CHECK_MESSAGE(seen.insert({k->family_name, k->variant}).second, "listed twice: " << title(*k));
+      CHECK_MESSAGE(k->isa == name, title(*k) << " is in the list of " << name);
+      CHECK_MESSAGE(known_family(k->family), "no conformance test for the family of " << title(*k));
+      CHECK_MESSAGE((k->fn != nullptr), "no function: " << title(*k));
+    }
+  }
+  REQUIRE(!kernels::isas().empty());
+  CHECK_MESSAGE(std::string(kernels::isas().back().name) == "scalar", "scalar must be the last resort");
+  CHECK(supported.count("scalar"));
+  if (std::getenv("STERNA_TEST_ISAS_REDUCED")) {
+    MESSAGE("STERNA_TEST_ISAS_REDUCED: the best instruction set of this CPU need not be in this build");
+  } else {
+    CHECK_MESSAGE(supported.count(best_isa_of_cpu()), "this CPU can run " << best_isa_of_cpu() << "; not in this build");
+  }
+}
+
+TEST_CASE("kernels: each instruction set has every kernel that scalar has") {
+  using Key = std::pair<std::string, std::string>;
+  std::map<std::string, std::set<Key>> lists;
+  for (const kernels::Isa& isa : kernels::isas()) {
+    for (const kernels::Kernel* k : isa.kernels) lists[isa.name].insert({k->family_name, k->variant});
+  }
+  CHECK(!lists["scalar"].empty());
+  for (const auto& [isa, list] : lists) {
+    for (const auto& [family, variant] : lists["scalar"]) {
+      CHECK_MESSAGE(list.count({family, variant}), isa << " lacks " << family << " " << variant);
+    }
+    for (const auto& [family, variant] : list) {
+      CHECK_MESSAGE(lists["scalar"].count({family, variant}), "scalar lacks " << family << " " << variant);
+    }
+  }
+}
+
+TEST_CASE("kernels: the lists have the variants that formats and models need") {
+  const std::pair<kernels::Family, const char*> kNeeded[] = {
+      {kernels::Family::fgemm, "f32"},       {kernels::Family::fgemm, "f16"},     {kernels::Family::fgemm, "bf16"},
+      {kernels::Family::quantize, "row"},    {kernels::Family::quantize, "block"}, {kernels::Family::rmsnorm, "f32"},
+      {kernels::Family::rope, "neox"},       {kernels::Family::rope, "norm"},     {kernels::Family::softmax, "f32"},
+      {kernels::Family::attention, "f16"},   {kernels::Family::glu, "silu"},      {kernels::Family::glu, "relu2"},
+      {kernels::Family::glu, "gelu"},        {kernels::Family::add, "f32"},       {kernels::Family::qgemm, "w2_row"},
+      {kernels::Family::qgemm, "w1_block"},  {kernels::Family::qgemm, "w2_block"}, {kernels::Family::qgemm, "w4_block"},
+      {kernels::Family::qgemm, "w4m_block"}, {kernels::Family::qgemm, "w5_block"}, {kernels::Family::qgemm, "w5m_block"},
+      {kernels::Family::qgemm, "w8_block"},  {kernels::Family::qgemm, "w4c_block"}, {kernels::Family::qgemm, "w2m_super16"},
+      {kernels::Family::qgemm, "w3_super16"}, {kernels::Family::qgemm, "w4m_super32"},
+      {kernels::Family::qgemm, "w5m_super32"}, {kernels::Family::qgemm, "w6_super16"}};
+  for (const auto& [family, variant] : kNeeded) {
+    CHECK_MESSAGE(kernels::find(family, variant) != nullptr, "no kernel for variant " << std::string(variant));
+  }
+}
+
+TEST_SUITE_END();
+
+}  // namespace
+}  // namespace sterna::testing

@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Makes the models of this folder: random weights, two layers, 320 tokens; many formats between them.
+
+    make.py            # writes them again; the bytes do not change
+
+Beside each model stands NAME.expected.txt: a line of token ids and a line with the logits after the last of
+them, from reference.py. An engine that quantizes activations to int8 differs from these by about 2 % of their
+rms (llama.cpp: 1.4 to 2.4 %), except for bitnet, where the reference quantizes too.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import reference
+from make_model import GgufWriter, Shape, build_model, llama3_tokenizer, qwen_tokenizer
+
+HERE = Path(__file__).resolve().parent
+N_VOCAB = 320
+TOKENS = [256, 17, 300, 4, 99, 271, 8, 264, 150, 33, 258, 261]
+
+SMALL = {
+    "n_layer": 2,
+    "n_embd": 128,
+    "n_head": 4,
+    "n_head_kv": 2,
+    "n_vocab": N_VOCAB,
+    "context": 256,
+    "eps": 1e-5,
+}
+
+
+def spm_tokenizer(w: GgufWriter) -> None:
+    letters = ["▁", *"etaoinsrhldcumfpgwybvk"]
+    merged = (
+        "▁t he ▁the in er ▁a an re on ▁o ▁of nd ▁and ing at es ▁to ▁s ▁c is or en ▁i ▁in ▁f it ▁w al ▁is ed "
+        "ou ar le ti tion ▁for ch ▁b"
+    )
+    pieces = list(dict.fromkeys(merged.split()))[: N_VOCAB - 259 - len(letters)] + letters
+    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{b:02X}>" for b in range(256)), *pieces]
+    w.key("tokenizer.ggml.model", "string", "llama")
+    w.key("tokenizer.ggml.tokens", "[string]", tokens)
+    w.key("tokenizer.ggml.scores", "[f32]", [0.0] * 259 + [-float(i) for i in range(len(pieces))])
+    w.key("tokenizer.ggml.token_type", "[i32]", [2, 3, 3] + [6] * 256 + [1] * len(pieces))
+    w.key("tokenizer.ggml.bos_token_id", "u32", 1)
+    w.key("tokenizer.ggml.eos_token_id", "u32", 2)
+    w.key("tokenizer.ggml.unknown_token_id", "u32", 0)
+    w.key("tokenizer.ggml.add_bos_token", "bool", True)
+    w.key("tokenizer.ggml.add_space_prefix", "bool", True)
+
+
+def llama3(w: GgufWriter) -> None:
+    llama3_tokenizer(w, N_VOCAB, n_control=8)
+
+
+def qwen(w: GgufWriter) -> None:
+    qwen_tokenizer(w, N_VOCAB, n_control=4)
+
+
+PARTS = ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"]
+# name: shape, tokenizer, formats of PARTS in each layer, of the embedding, and of the output if not tied
+MODELS = {
+    "mini-bitnet-i2_s": (
+        Shape(arch="bitnet-b1.58", n_ff=256, head_dim=32, rope_base=5e5, **SMALL),
+        llama3, [["I2_S"] * 7] * 2, "F16", None,
+    ),
+    "mini-llama-mixed": (
+        Shape(arch="llama", n_ff=160, head_dim=32, rope_base=1e4, tied=False, **SMALL),
+        llama3,
+        [["Q4_0", "Q5_0", "F16", "Q8_0", "Q4_1", "IQ4_NL", "Q5_1"],
+         ["Q5_1", "F32", "BF16", "IQ4_NL", "Q5_0", "Q4_1", "Q8_0"]],
+        "F16", "Q5_0",
+    ),
+    "mini-llama-kquants": (
+        Shape(arch="llama", n_ff=256, head_dim=64, rope_base=5e5, **(SMALL | {"n_embd": 256})),
+        llama3,
+        [["Q2_K", "Q6_K", "Q3_K", "Q4_K", "TQ1_0", "TQ2_0", "Q3_K"],
+         ["Q4_K", "Q5_K", "Q6_K", "TQ2_0", "Q2_K", "Q2_K", "TQ1_0"]],
+        "Q4_K", None,
+    ),
+    "mini-qwen2-q8_0": (
+        Shape(arch="qwen2", n_ff=160, head_dim=32, rope_base=1e6, **SMALL),
+        qwen, [["Q8_0"] * 7] * 2, "Q8_0", None,
+    ),
+    "mini-qwen3-q1_0": (  # heads wider than n_embd / n_head, embedding and output of one bit, too
+        Shape(arch="qwen3", n_ff=256, head_dim=64, rope_base=1e6, **SMALL),
+        qwen, [["Q1_0"] * 7] * 2, "Q1_0", None,
+    ),
+    "mini-spm": (
+        Shape(arch="llama", n_ff=160, head_dim=32, rope_base=1e4, **SMALL),
+        spm_tokenizer, [["Q4_0"] * 7] * 2, "Q8_0", None,
+    ),
+}  # fmt: skip
+
+
+def make(name: str) -> None:
+    shape, tokenizer, layers, embedding, output = MODELS[name]
+
+    def format_of(tensor: str) -> str:
+        if not tensor.startswith("blk."):
+            return embedding if tensor == "token_embd.weight" else output
+        _, layer, part, _ = tensor.split(".")
+        return layers[int(layer)][PARTS.index(part)]
+
+    w = GgufWriter()
+    build_model(w, shape, name, format_of, seed=1)
+    tokenizer(w)
+    path = HERE / f"{name}.gguf"
+    w.write(str(path))
+    logits = reference.Model(str(path)).logits(TOKENS)[-1]
+    lines = [" ".join(map(str, TOKENS)), " ".join(f"{x:.6f}" for x in logits)]
+    (HERE / f"{name}.expected.txt").write_text("\n".join(lines) + "\n")
+    print(f"{name}: logits rms {np.sqrt((logits**2).mean()):.3f}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    for name in MODELS:
+        make(name)

@@ -1,0 +1,223 @@
+"""The oracle for whole models: a forward pass in numpy float64, straight from the definitions.
+
+    reference.py model.gguf 5 6 7      # prints the most likely next tokens
+
+Activations stay float64 (bitnet's int8 excepted), so engines that quantize them differ in the second or third
+digit. Only the graphs and formats of the models in this folder, and of those made by bench/, are known.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "bench"))
+import make_model  # noqa: E402
+
+IQ4_VALUES = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113])
+
+
+def f16(blocks: np.ndarray, offset: int) -> np.ndarray:
+    """The f16 at a byte offset of every block, as a column."""
+    return blocks[:, offset : offset + 2].copy().view("<f2").astype(np.float64)
+
+
+def fields(b: np.ndarray, bits: int) -> np.ndarray:
+    """[blocks, bytes] -> [blocks, 8 / bits, bytes], lowest field first."""
+    shifts = np.arange(0, 8, bits)[None, :, None]
+    return (b[:, None, :] >> shifts) & (1 << bits) - 1
+
+
+def nibbles(b: np.ndarray) -> np.ndarray:
+    """Low nibbles of the block, then high ones."""
+    return fields(b, 4).reshape(len(b), -1).astype(np.int64)
+
+
+def strided(b: np.ndarray, bits: int, group: int) -> np.ndarray:
+    """Within each group of bytes: lowest fields of all its bytes, then the next fields."""
+    n = len(b)
+    return fields(b.reshape(-1, group), bits).reshape(n, -1).astype(np.int64)
+
+
+def q5_codes(b: np.ndarray, qh_offset: int) -> np.ndarray:
+    high = np.unpackbits(b[:, qh_offset : qh_offset + 4], axis=1, bitorder="little")
+    return nibbles(b[:, qh_offset + 4 :]) + 16 * high.astype(np.int64)
+
+
+def trits(b: np.ndarray, count: int) -> np.ndarray:
+    """[blocks, bytes] -> [blocks, count * bytes]: most significant digit of every byte, then the next."""
+    powers = 3 ** np.arange(count)[None, :, None]
+    return ((b[:, None, :] * powers % 256 * 3 >> 8) - 1).reshape(len(b), -1)
+
+
+def k_scales(s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Q4_K, Q5_K: the 12 scale bytes -> eight 6-bit scales and minima."""
+    a, b, c = s[:, 0:4].astype(np.int64), s[:, 4:8].astype(np.int64), s[:, 8:12].astype(np.int64)
+    scales = np.hstack([a & 63, (c & 15) | (a >> 6) << 4])
+    return scales, np.hstack([b & 63, (c >> 4) | (b >> 6) << 4])
+
+
+def repeat(x: np.ndarray, n: int) -> np.ndarray:
+    return np.repeat(x, n, axis=1)
+
+
+def decode_q2_k(b):
+    q = strided(b[:, 16:80], 2, 32)
+    return f16(b, 80) * repeat(b[:, :16] & 15, 16) * q - f16(b, 82) * repeat(b[:, :16] >> 4, 16)
+
+
+def decode_q3_k(b):
+    low = fields(b[:, 96:104], 4).reshape(len(b), -1).astype(np.int64)
+    scales = (low | strided(b[:, 104:108], 2, 4) << 4) - 32
+    high = fields(b[:, :32], 1).reshape(len(b), -1).astype(np.int64)
+    return f16(b, 108) * repeat(scales, 16) * (strided(b[:, 32:96], 2, 32) - 4 * (1 - high))
+
+
+def decode_q4_k(b):
+    scales, minima = k_scales(b[:, 4:16])
+    return f16(b, 0) * repeat(scales, 32) * strided(b[:, 16:144], 4, 32) - f16(b, 2) * repeat(minima, 32)
+
+
+def decode_q5_k(b):
+    scales, minima = k_scales(b[:, 4:16])
+    q = strided(b[:, 48:176], 4, 32) + 16 * fields(b[:, 16:48], 1).reshape(len(b), -1).astype(np.int64)
+    return f16(b, 0) * repeat(scales, 32) * q - f16(b, 2) * repeat(minima, 32)
+
+
+def decode_q6_k(b):
+    low = strided(b[:, :128], 4, 64)
+    q = (low | strided(b[:, 128:192], 2, 32) << 4) - 32
+    return f16(b, 208) * repeat(b[:, 192:208].view(np.int8).astype(np.int64), 16) * q
+
+
+def sequential(b: np.ndarray, bits: int) -> np.ndarray:
+    return fields(b, bits).transpose(0, 2, 1).reshape(len(b), -1).astype(np.int64)
+
+
+def decode_tq1_0(b):
+    codes = np.hstack([trits(b[:, :32], 5), trits(b[:, 32:48], 5), trits(b[:, 48:52], 4)])
+    return f16(b, 52) * codes
+
+
+DECODERS = {
+    "F32": lambda b: b.view("<f4").astype(np.float64),
+    "F16": lambda b: b.view("<f2").astype(np.float64),
+    "BF16": lambda b: (b.view("<u2").astype("<u4") << 16).view("<f4").astype(np.float64),
+    "Q4_0": lambda b: f16(b, 0) * (nibbles(b[:, 2:]) - 8),
+    "Q4_1": lambda b: f16(b, 0) * nibbles(b[:, 4:]) + f16(b, 2),
+    "Q5_0": lambda b: f16(b, 0) * (q5_codes(b, 2) - 16),
+    "Q5_1": lambda b: f16(b, 0) * q5_codes(b, 4) + f16(b, 2),
+    "Q8_0": lambda b: f16(b, 0) * b[:, 2:].view(np.int8),
+    "Q2_K": decode_q2_k,
+    "Q3_K": decode_q3_k,
+    "Q4_K": decode_q4_k,
+    "Q5_K": decode_q5_k,
+    "Q6_K": decode_q6_k,
+    "IQ4_NL": lambda b: f16(b, 0) * IQ4_VALUES[nibbles(b[:, 2:])],
+    "TQ1_0": decode_tq1_0,
+    "TQ2_0": lambda b: f16(b, 64) * (strided(b[:, :64], 2, 32) - 1),
+    "I2_S": lambda b: strided(b, 2, 32).reshape(-1, 4, 32)[:, ::-1].reshape(len(b), -1) - 1.0,
+    "Q1_0": lambda b: f16(b, 0) * (2 * sequential(b[:, 2:], 1) - 1),
+    "Q2_0": lambda b: f16(b, 0) * (sequential(b[:, 2:], 2) - 1),
+}
+
+
+def decode(t: make_model.Tensor) -> np.ndarray:
+    """The tensor as float64 [rows, depth], or [n] for vectors."""
+    name, fmt = next((n, f) for n, f in make_model.FORMATS.items() if f.type_id == t.type_id)
+    raw = np.concatenate(list(t.chunks()))
+    body = raw[: len(raw) - fmt.tail_bytes].reshape(-1, fmt.block_bytes)
+    values = DECODERS[name](np.ascontiguousarray(body))
+    if fmt.tail_bytes:
+        values = values * raw[len(body) * fmt.block_bytes :][:4].view("<f4")[0]
+    return values.reshape(t.shape[::-1])
+
+
+class Model:
+    def __init__(self, path: str):
+        self.file = make_model.read_gguf(path)
+        self.arch = self.file.value("general.architecture")
+        self.weights = {name: decode(t) for name, t in self.file.tensors.items()}
+
+    def key(self, name: str):
+        return self.file.value(f"{self.arch}.{name}")
+
+    def norm(self, x: np.ndarray, name: str) -> np.ndarray:
+        return (
+            x
+            / np.sqrt((x * x).mean(-1, keepdims=True) + self.key("attention.layer_norm_rms_epsilon"))
+            * self.weights[name]
+        )
+
+    def linear(self, x: np.ndarray, name: str) -> np.ndarray:
+        w = self.weights[name + ".weight"]
+        if self.arch.startswith("bitnet") and name.startswith(
+            "blk."
+        ):  # trained so: int8 activations per token
+            s = 127 / np.maximum(1e-5, np.abs(x).max(-1, keepdims=True))
+            x = np.rint(x * s) / s
+        return x @ w.T + self.weights.get(name + ".bias", 0.0)
+
+    def rope(self, x: np.ndarray) -> np.ndarray:
+        """x is [tokens, heads, head_dim]."""
+        half = x.shape[-1] // 2
+        angle = np.arange(len(x))[:, None] * self.key("rope.freq_base") ** (-np.arange(half) / half)
+        cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
+        pairs = (
+            x.reshape(*x.shape[:2], half, 2)
+            if self.arch == "llama"
+            else x.reshape(*x.shape[:2], 2, half).swapaxes(2, 3)
+        )
+        a, b = pairs[..., 0], pairs[..., 1]
+        out = np.stack([a * cos - b * sin, a * sin + b * cos], axis=-1)
+        return (out if self.arch == "llama" else out.swapaxes(2, 3)).reshape(x.shape)
+
+    def attention(self, x: np.ndarray, b: str) -> np.ndarray:
+        n, heads, kv_heads = len(x), self.key("attention.head_count"), self.key("attention.head_count_kv")
+        q, k, v = (
+            self.linear(x, f"{b}attn_{p}").reshape(n, h, -1)
+            for p, h in (("q", heads), ("k", kv_heads), ("v", kv_heads))
+        )
+        if b + "attn_q_norm.weight" in self.weights:
+            q, k = self.norm(q, b + "attn_q_norm.weight"), self.norm(k, b + "attn_k_norm.weight")
+        q, k = self.rope(q), self.rope(k)
+        k, v = (np.repeat(t, heads // kv_heads, axis=1) for t in (k, v))
+        scores = np.einsum("ihd,jhd->hij", q, k) / np.sqrt(q.shape[-1])
+        scores += np.triu(np.full((n, n), -np.inf), 1)
+        p = np.exp(scores - scores.max(-1, keepdims=True))
+        return np.einsum("hij,jhd->ihd", p / p.sum(-1, keepdims=True), v).reshape(n, -1)
+
+    def logits(self, tokens) -> np.ndarray:
+        """[tokens, vocabulary], every position."""
+        h = self.weights["token_embd.weight"][np.asarray(tokens)]
+        for i in range(self.key("block_count")):
+            b = f"blk.{i}."
+            o = self.attention(self.norm(h, b + "attn_norm.weight"), b)
+            if b + "attn_sub_norm.weight" in self.weights:
+                o = self.norm(o, b + "attn_sub_norm.weight")
+            h = h + self.linear(o, b + "attn_output")
+            x = self.norm(h, b + "ffn_norm.weight")
+            gate, up = self.linear(x, b + "ffn_gate"), self.linear(x, b + "ffn_up")
+            act = np.maximum(gate, 0) ** 2 if self.arch.startswith("bitnet-") else gate / (1 + np.exp(-gate))
+            f = act * up
+            if b + "ffn_sub_norm.weight" in self.weights:
+                f = self.norm(f, b + "ffn_sub_norm.weight")
+            h = h + self.linear(f, b + "ffn_down")
+        h = self.norm(h, "output_norm.weight")
+        return h @ self.weights.get("output.weight", self.weights["token_embd.weight"]).T
+
+    def greedy(self, tokens, count: int) -> list[int]:
+        tokens = list(tokens)
+        for _ in range(count):
+            tokens.append(int(self.logits(tokens)[-1].argmax()))
+        return tokens
+
+
+def main() -> None:
+    last = Model(sys.argv[1]).logits([int(t) for t in sys.argv[2:]])[-1]
+    for token in np.argsort(-last)[:5]:
+        print(token, f"{last[token]:.4f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+// An independent packer, from decoded codes to the panels of kernels/contract/qgemm.h: every field is placed by the formula
+// of its address, one element at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "base/half.h"
+#include "reference/qgemm.h"
+
+namespace sterna::reference {
+
+struct Packed {
+  std::vector<uint8_t> bytes;  ///< n_panels * panel_bytes
+  size_t n_panels, panel_bytes, meta_offset, n_chunks;
+};
+
+/// Puts the low `bits` (1, 2, 4 or 8) of `code` of row r, element k of a chunk, into the lines that start at `lines`.
+inline void put_bits(uint8_t* lines, int bits, int code, int r, int k) {
+  const int quad = k / 4, per_line = 8 / bits;  // quads that share a line
+  uint8_t& byte = lines[quad / per_line * 64 + 4 * r + k % 4];
+  byte = uint8_t(byte | code << (bits * (quad % per_line)));
+}
+
+inline void put_code(uint8_t* lines, int bits, int code, int r, int k) {
+  switch (bits) {
+    case 3:
+      put_bits(lines, 2, code & 3, r, k);
+      put_bits(lines + 2 * 64, 1, code >> 2, r, k);
+      break;
+    case 5:
+      put_bits(lines, 4, code & 15, r, k);
+      put_bits(lines + 4 * 64, 1, code >> 4, r, k);
+      break;
+    case 6:
+      put_bits(lines, 4, code & 15, r, k);
+      put_bits(lines + 4 * 64, 2, code >> 4, r, k);
+      break;
+    default: put_bits(lines, bits, code, r, k);
+  }
+}
+
+/// `f32_scales`: d and m as f32 (row fold: always). d and m must otherwise be f16 values. `gap` bytes, a multiple of 64, are
+/// left between codes and scales, filled with ones.
+inline Packed pack(const QMatrix& w, bool f32_scales = false, size_t gap = 0) {
+  const bool f32 = f32_scales || w.fold == Fold::kRow;
+  const bool nibbles = w.fold == Fold::kSuper && w.has_min && w.sub == 16;
+  const size_t lane16 = 16 * (f32 ? 4 : 2);  // bytes of d[16]
+  const size_t subs = w.fold == Fold::kSuper ? w.block / w.sub : 0, per_sub = w.has_min && !nibbles ? 32 : 16;
+  const size_t block_bytes = lane16 * (w.has_min ? 2 : 1) + subs * per_sub;
+
+  Packed p;
+  p.n_panels = (w.rows + 15) / 16;
+  p.n_chunks = (w.depth + 31) / 32;
+  const size_t code_bytes = p.n_chunks * size_t(w.bits) * 64;
+  p.meta_offset = code_bytes + gap;
+  p.panel_bytes = (p.meta_offset + w.n_blocks() * block_bytes + 63) / 64 * 64;
+  p.bytes.assign(p.n_panels * p.panel_bytes, 0);
+
+  for (size_t panel = 0; panel < p.n_panels; ++panel) {
+    std::memset(&p.bytes[panel * p.panel_bytes + code_bytes], 0xff, gap);
+  }
+  const auto put_scale = [&](uint8_t* at, size_t lane, float v) {
+    const uint16_t half = f32_to_f16(v);
+    if (f32) std::memcpy(at + 4 * lane, &v, 4);
+    else std::memcpy(at + 2 * lane, &half, 2);
+  };
+  for (size_t r = 0; r < w.rows; ++r) {
+    uint8_t* const panel = &p.bytes[r / 16 * p.panel_bytes];
+    const size_t lane = r % 16;
+    for (size_t k = 0; k < w.depth; ++k) {
+      put_code(panel + k / 32 * size_t(w.bits) * 64, w.bits, w.codes[r * w.depth + k], int(lane), int(k % 32));
+    }
+    for (size_t b = 0; b < w.n_blocks(); ++b) {
+      uint8_t* const meta = panel + p.meta_offset + b * block_bytes;
+      put_scale(meta, lane, w.d[r * w.n_blocks() + b]);
+      if (w.has_min) put_scale(meta + lane16, lane, w.m[r * w.n_blocks() + b]);
+      for (size_t s = 0; s < subs; ++s) {
+        uint8_t* const at = meta + lane16 * (w.has_min ? 2 : 1) + s * per_sub;
+        const size_t i = r * w.n_subs() + b * subs + s;
+        if (nibbles) {
+          at[lane] = uint8_t(w.sc[i] | w.mn[i] << 4);
+        } else {
+          at[lane] = uint8_t(w.sc[i]);  // two's complement i8
+          if (w.has_min) at[16 + lane] = uint8_t(w.mn[i]);
+        }
+      }
+    }
+  }
+  return p;
+}
+
+}  // namespace sterna::reference

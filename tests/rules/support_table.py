@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""The support table of README.md, made from the lists that the program itself is built from.
+
+    support_table.py            # prints it
+    support_table.py --write    # puts it into README.md, between its markers
+"""
+
+import re
+import sys
+
+from tree import ROOT
+
+BEGIN, END = "<!-- support table: tests/rules/support_table.py --write -->\n", "<!-- end of support table -->"
+FLOATS = {"F32": 32, "F16": 16, "BF16": 16}
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text()
+
+
+def kernels_of(path: str) -> set[str]:
+    """`family_variant` of each line of a list and of the lists that it includes."""
+    text = read(path)
+    found = {f"{family}_{variant}" for family, variant in re.findall(r"^STERNA_KERNEL\((\w+), (\w+)\)", text, re.M)}
+    return found.union(*(kernels_of("cpp/" + name) for name in re.findall(r'^#include "([^"]+)"', text, re.M)))
+
+
+def variant(spec: str) -> str:
+    """The kernel that a CodeSpec is multiplied by; its naming law is in cpp/kernels/contract/qgemm.h."""
+    field = dict(re.findall(r"\.(\w+) = (?:Fold::)?(\w+)", spec))
+    flags = ("c" if "codebook" in field else "") + ("m" if field.get("has_min") == "true" else "")
+    return f"qgemm_w{field['bits']}{flags}_{field['fold'].removeprefix('k').lower()}{field.get('sub', '')}"
+
+
+def formats() -> list[tuple[str, float, str]]:
+    """Name, bits per weight with scales, kernel; in the order of formats.inc."""
+    source = {}
+    for path in sorted((ROOT / "cpp/formats").glob("*.cpp")):
+        text = path.read_text()
+        for name in re.findall(r"const Format k(\w+) = ", text):
+            source[name] = text
+    rows = []
+    for name in re.findall(r"^STERNA_FORMAT\((\w+)\)", read("cpp/formats/formats.inc"), re.M):
+        if name in FLOATS:
+            rows.append((name, FLOATS[name], f"fgemm_{name.lower()}"))
+            continue
+        elems, size = re.search(r"kElems = (\w+), kBytes = ([^;]+);", source[name]).groups()
+        group = re.search(rf"k{name} = make_format<\w+<(\d+)>>", source[name])
+        size = sum(eval_term(term, group) for term in size.split(" + "))
+        spec = re.search(r"CodeSpec kSpec\{([^}]*)\}", source[name])[1]
+        rows.append((name, 8 * size / int(group[1] if group else elems), variant(spec)))
+    return rows
+
+
+def eval_term(term: str, group: re.Match | None) -> int:
+    """`18`, or `kGroup / 4` of a format template."""
+    return int(group[1]) // int(term.removeprefix("kGroup / ")) if term.startswith("kGroup") else int(term)
+
+
+def table() -> str:
+    isas = re.findall(r'^STERNA_ISA_ENTRY\((\w+), "(.*)"\)', read("cpp/kernels/isas.inc"), re.M)
+    lists = {isa: kernels_of(f"cpp/kernels/{isa}/kernels.inc") for isa, _ in isas}
+    lines = ["| format | bits per weight | kernel | " + " | ".join(f"`{isa}`" for isa, _ in isas) + " |"]
+    lines.append("|---|---:|---|" + ":-:|" * len(isas))
+    for name, bits, kernel in formats():
+        marks = ["yes" if kernel in lists[isa] else "no" for isa, _ in isas]
+        lines.append(f"| {name} | {bits:g} | `{kernel}` | " + " | ".join(marks) + " |")
+    needs = "; ".join(f"`{isa}` needs {what}" for isa, what in isas)
+    return "\n".join(lines) + f"\n\nInstruction sets, chosen at run time: {needs}.\n"
+
+
+def in_readme(text: str) -> str:
+    """README.md with the table of today between the markers."""
+    before, rest = text.split(BEGIN)
+    return before + BEGIN + table() + END + rest.split(END)[1]
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--write"]:
+        readme = ROOT / "README.md"
+        readme.write_text(in_readme(readme.read_text()))
+    else:
+        print(table(), end="")

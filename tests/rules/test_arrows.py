@@ -1,0 +1,145 @@
+"""Who may include whom. No arrow goes up: a folder knows only what is listed for it, and itself."""
+
+import concurrent.futures
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+from tree import ROOT, cpp_files
+
+PUBLIC = "include/sterna"
+BASE = "cpp/base"
+KERNELS = ["cpp/kernels/registry", "cpp/kernels/contract"]
+
+# An area is a folder or a file name without suffix; the longest that fits a path counts.
+ARROWS = {
+    "include/sterna": [],
+    "cpp/base": [PUBLIC],
+    "cpp/cpu": [BASE, PUBLIC],
+    "cpp/formats": [BASE],
+    "cpp/kernels/contract": [BASE],
+    "cpp/kernels/generic": ["cpp/kernels/contract", BASE],
+    "cpp/kernels/registry": ["cpp/kernels/contract", "cpp/kernels/isas", "cpp/cpu", BASE, PUBLIC],
+    "cpp/kernels/isas": [],
+    "cpp/kernels": ["cpp/kernels/contract", "cpp/kernels/generic", BASE],  # the folders of instruction sets
+    "cpp/kernels/neon_dotprod": ["cpp/kernels/contract", "cpp/kernels/generic", "cpp/kernels/neon", BASE],
+    "cpp/threads": [BASE, PUBLIC],
+    "cpp/backends/cpu": [*KERNELS, "cpp/threads", "cpp/formats", BASE, PUBLIC],
+    "cpp/ops": ["cpp/backends/cpu", "cpp/formats", "cpp/threads", BASE, PUBLIC],
+    "cpp/io": ["cpp/formats", BASE, PUBLIC],
+    "cpp/text": [BASE, PUBLIC],
+    "cpp/models": ["cpp/backends/cpu", "cpp/formats", "cpp/io", "cpp/threads", *KERNELS, BASE, PUBLIC],
+    "cpp/runtime": ["cpp/models", "cpp/text", "cpp/threads", "cpp/backends/cpu", "cpp/formats", "cpp/cpu", *KERNELS, BASE, PUBLIC],
+    "cpp/tools": [PUBLIC],
+    "python/bindings": [PUBLIC],
+    "tests/reference": ["cpp/formats", "cpp/kernels/contract", BASE],
+    "tests/install": [PUBLIC],
+    "tests": [PUBLIC, "cpp", "tests/reference"],
+    "bench": [PUBLIC, "cpp", "tests/reference"],
+}
+ISA_FOLDERS = sorted(f.name for f in (ROOT / "cpp/kernels").iterdir() if (f / "kernels.inc").exists())
+# Standard headers that a kernel may use: none that allocates, throws, prints or knows of threads.
+KERNEL_STD = set("bit cstddef cstdint cstring limits type_traits utility immintrin.h arm_neon.h".split())
+INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.M)
+
+
+def area(path: pathlib.PurePath) -> str:
+    """The area of a path: the longest key of ARROWS that it lies in; ISA folders are areas of their own."""
+    if path.parts[:2] == ("cpp", "kernels") and path.parts[2] in ISA_FOLDERS:
+        return "cpp/kernels/" + path.parts[2]
+    stem = str(path.with_name(path.name.split(".")[0]))
+    fits = [a for a in ARROWS if stem == a or stem.startswith(a + "/")]
+    assert fits, f"{path}: no arrows are defined for this folder"
+    return max(fits, key=len)
+
+
+def allowed(source: str, target: str) -> bool:
+    arrows = ARROWS[source] if source in ARROWS else ARROWS["cpp/kernels"]
+    # "cpp" in the lists of tests and bench means every folder of the library; elsewhere an entry is one area.
+    return target == source or target in arrows or ("cpp" in arrows and target.startswith("cpp/"))
+
+
+def resolve(source: pathlib.Path, name: str) -> pathlib.Path | None:
+    for base in (source.parent, pathlib.Path("cpp"), pathlib.Path("include"), pathlib.Path("tests")):
+        if (ROOT / base / name).is_file():
+            return pathlib.Path(os.path.normpath(base / name))
+    return None
+
+
+def includes(source: pathlib.Path) -> list[tuple[str, str]]:
+    return INCLUDE.findall((ROOT / source).read_text())
+
+
+def test_no_arrow_goes_up() -> None:
+    wrong = []
+    for source in cpp_files():
+        for quote, name in includes(source):
+            if quote == "<":
+                continue
+            target = resolve(source, name)
+            if target is None:
+                wrong.append(f'{source}: #include "{name}" is no file of this project (third-party headers go in <>)')
+            elif not allowed(area(source), area(target)):
+                wrong.append(f"{source}: {area(source)} may not include {target}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_outside_headers() -> None:
+    """The public headers and the kernels use few headers of others."""
+    wrong = []
+    for source in cpp_files():
+        in_kernels = source.parts[:2] == ("cpp", "kernels") and len(source.parts) > 3
+        for quote, name in includes(source):
+            if quote == '"':
+                continue
+            if source.parts[0] == "include" and ("/" in name or "." in name):
+                wrong.append(f"{source}: <{name}> is not of the C++ standard library")
+            if in_kernels and name not in KERNEL_STD:
+                wrong.append(f"{source}: a kernel may not use <{name}>")
+            if source.parts[1:2] == ("kernels",) and "contract" in source.parts and name not in ("cstddef", "cstdint"):
+                wrong.append(f"{source}: the contract may not use <{name}>")
+    assert not wrong, "\n".join(wrong)
+
+
+def isa_flags() -> dict[str, list[str]]:
+    text = (ROOT / "cpp/cmake/isa_flags.cmake").read_text()
+    return {isa: flags.split() for isa, flags in re.findall(r"^set\(STERNA_FLAGS_(\w+) (.*)\)$", text, re.M)}
+
+
+def compile_alone(header: pathlib.Path) -> str | None:
+    """What the compiler says to the header on its own; None if there is no compiler for its instruction set."""
+    compiler = [os.environ.get("CXX", "c++")]
+    folder = header.parts[2] if header.parts[:2] == ("cpp", "kernels") and len(header.parts) > 3 else ""
+    flags = ["-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wno-unused-function", "-Wno-unused-const-variable", "-Werror"]
+    machine = os.uname().machine
+    if folder.startswith("neon") and machine not in ("aarch64", "arm64"):
+        compiler = ["aarch64-linux-gnu-g++"]
+    if folder.startswith("avx") and machine not in ("x86_64", "AMD64"):
+        return None
+    if shutil.which(compiler[0]) is None:
+        return None
+    flags += isa_flags().get(folder, [])
+    if folder == "generic":  # the generic source is written on the vectors and lists of the ISA folder that includes it
+        if header.name.endswith(".inl.h"):
+            flags += ["-include", "cpp/kernels/scalar/vec.h"]
+        flags += ["-DSTERNA_ISA=scalar", '-DSTERNA_KERNELS_INC="kernels/scalar/kernels.inc"']
+    flags += ["-Iinclude", "-Icpp", "-Itests", "-include", str(header), "-x", "c++", os.devnull]
+    done = subprocess.run([*compiler, *flags], cwd=ROOT, capture_output=True, text=True)
+    return done.stderr if done.returncode else ""
+
+
+def test_headers_compile_alone() -> None:
+    headers = [f for f in cpp_files() if f.suffix == ".h" and f.parts[0] in ("include", "cpp")]
+    assert headers
+    if shutil.which(os.environ.get("CXX", "c++")) is None:
+        pytest.skip("no C++ compiler")
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        said = dict(zip(headers, pool.map(compile_alone, headers), strict=True))
+    left_out = [str(h) for h, text in said.items() if text is None]
+    if left_out:
+        print("no compiler here for:", *left_out)
+    wrong = [f"{h} does not compile on its own:\n{text}" for h, text in said.items() if text]
+    assert not wrong, "\n".join(wrong)
