@@ -144,7 +144,7 @@ Result<Tokenizer> Tokenizer::from_gguf(const GgufFile& file, const TokenizerOpti
     STERNA_ASSIGN(impl->pre, pre_name(file, options, v));
     const PreTokenizer* pre = find_pre_tokenizer(impl->pre);
     if (!pre) {
-      return tokenizer_error(Code::kUnsupported, v.path,
+      return tokenizer_error(Code::kUnsupported, file.path(),
                              "pre-tokenizer (key 'tokenizer.ggml.pre'; override: option pre, --pre)",
                              "'" + impl->pre + "'", "one of: " + pre_tokenizer_names());
     }

@@ -98,16 +98,15 @@ Result<const std::vector<std::string>*> required_strings(const GgufFile& file, s
 
 Result<Vocab> read_vocab(const GgufFile& file) {
   Vocab vocab;
-  vocab.path = file.path();
   STERNA_ASSIGN(vocab.model, file.get_string("tokenizer.ggml.model", ""));
   if (vocab.model != "gpt2" && vocab.model != "llama") {
-    return tokenizer_error(Code::kUnsupported, vocab.path, key_name("tokenizer.ggml.model"),
+    return tokenizer_error(Code::kUnsupported, file.path(), key_name("tokenizer.ggml.model"),
                            vocab.model.empty() ? "nothing" : "'" + vocab.model + "'",
                            "'gpt2' (byte-level BPE) or 'llama' (SentencePiece BPE)");
   }
   STERNA_ASSIGN(const std::vector<std::string>* texts, required_strings(file, "tokenizer.ggml.tokens"));
   if (texts->empty()) {
-    return tokenizer_error(Code::kCorrupt, vocab.path, key_name("tokenizer.ggml.tokens"), "no tokens",
+    return tokenizer_error(Code::kCorrupt, file.path(), key_name("tokenizer.ggml.tokens"), "no tokens",
                            "at least one");
   }
   vocab.texts = *texts;

@@ -16,18 +16,18 @@ namespace sterna::text {
 /// Values of tokenizer.ggml.token_type.
 enum class TokenType : uint8_t { kUndefined, kNormal, kUnknown, kControl, kUserDefined, kUnused, kByte };
 
+/// Only movable: `ids` points into `texts`.
 struct Vocab {
   Vocab() = default;
   Vocab(Vocab&&) = default;
   Vocab& operator=(Vocab&&) = default;
 
-  std::string path;   ///< Of the file, for messages.
   std::string model;  ///< "gpt2" or "llama".
   std::vector<std::string> texts;
   std::vector<TokenType> types;
   std::vector<float> scores;  ///< Model "llama" only.
-  std::unordered_map<std::string_view, int32_t>
-      ids;                                ///< Keys point into `texts`; the last of equal texts wins.
+  /// Keys point into `texts`; the last of equal texts wins.
+  std::unordered_map<std::string_view, int32_t> ids;
   std::array<int32_t, 256> one_byte_ids;  ///< Tokens whose text is that single byte; -1 if there is none.
   size_t longest = 0;                     ///< Bytes of the longest text.
 

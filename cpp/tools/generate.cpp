@@ -1,6 +1,6 @@
 // sterna-run generate: continues a text.
 #include <cstdio>
-#include <cstring>
+#include <random>
 
 #include "options.h"
 
@@ -12,8 +12,8 @@ int generate(const Options& o) {
   auto model = load(o);
   if (!model.ok()) return fail(model.status());
   const ModelInfo& info = model.value().info();
-  std::fprintf(stderr, "%s, %s, %d threads, %s; loaded in %.2f s\n", info.architecture.c_str(), info.main_format.c_str(),
-               info.n_threads, info.isa.c_str(), info.load_seconds);
+  std::fprintf(stderr, "%s, %s, %d threads, %s; loaded in %.2f s\n", info.architecture.c_str(),
+               info.main_format.c_str(), info.n_threads, info.isa.c_str(), info.load_seconds);
 
   GenerateOptions g;
   g.max_tokens = o.n_predict;
@@ -23,21 +23,25 @@ int generate(const Options& o) {
   g.min_p = o.min_p;
   g.repeat_penalty = o.repeat_penalty;
   g.repeat_last_n = o.repeat_last_n;
-  g.seed = o.seed;
+  g.seed = o.seed < 0 ? std::random_device()() : uint64_t(o.seed);
   g.ignore_eos = o.ignore_eos;
   bool written = true;
-  const auto result = model.value().generate(*o.prompt, g, [&](const Token& t) {
-    written = std::fwrite(t.text.data(), 1, t.text.size(), stdout) == t.text.size() && std::fflush(stdout) == 0;
+  const auto write = [&](const std::string& text) {
+    written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
     return written && !interrupted();
-  });
+  };
+  if (!o.hide_prompt) write(*o.prompt);
+  const auto result = model.value().generate(*o.prompt, g, [&](const Token& t) { return write(t.text); });
   if (!result.ok()) return fail(result.status());
   std::fputc('\n', stdout);
-  if (!written || std::fflush(stdout) != 0) return fail(Status(Code::kIo, "[generate] cannot write to stdout"));
+  if (!written || std::fflush(stdout) != 0)
+    return fail(Status(Code::kIo, "[generate] cannot write to stdout"));
 
   const GenerateResult& r = result.value();
   const auto rate = [](size_t n, double seconds) { return seconds > 0 ? double(n) / seconds : 0.0; };
   std::fprintf(stderr, "prompt: %zu tokens, %.1f t/s; generated: %zu tokens, %.1f t/s\n", r.n_prompt,
-               rate(r.n_prompt - r.n_reused, r.prompt_seconds), r.tokens.size(), rate(r.tokens.size(), r.decode_seconds));
+               rate(r.n_prompt - r.n_reused, r.prompt_seconds), r.tokens.size(),
+               rate(r.tokens.size(), r.decode_seconds));
   return interrupted() ? kInterrupted : kSuccess;
 }
 

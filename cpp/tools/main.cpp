@@ -1,4 +1,5 @@
-// sterna-run: Sterna for machines without Python. Reads the flags that commands.inc lists and runs the command.
+// sterna-run: Sterna for machines without Python. Reads the flags that commands.inc lists and runs the
+// command.
 #include <unistd.h>
 
 #include <charconv>
@@ -51,11 +52,14 @@ std::optional<int> read_flags(std::string_view command, int argc, char** argv, O
     const std::string_view arg = argv[i];
     bool known = false;
     std::string wrong;
-    const auto flag = [&](const char* of, const char* s, const char* l, auto& field, const char* value, const char*) {
+    const auto flag = [&](const char* of, const char* s, const char* l, auto& field, const char* value,
+                          const char*) {
       if (known || command != of || (arg != l && (!*s || arg != s))) return;
       known = true;
-      if (*value && ++i >= argc) wrong = std::string(arg) + " needs a value: " + value;
-      else if (!parse(argv[i], field)) wrong = std::string(arg) + ": got '" + argv[i] + "', expected " + value;
+      if (*value && ++i >= argc)
+        wrong = std::string(arg) + " needs a value: " + value;
+      else if (!parse(argv[i], field))
+        wrong = std::string(arg) + ": got '" + argv[i] + "', expected " + value;
     };
 #define STERNA_COMMAND(name, summary)
 #define STERNA_FLAG(command, s, l, field, value, help) flag(#command, s, l, o.field, value, help);
@@ -74,10 +78,10 @@ int run(int argc, char** argv) {
   if (command.empty()) return print_help(stderr), kUsage;
   if (command == "-h" || command == "--help") return print_help(stdout), kSuccess;
   Options options;
-#define STERNA_COMMAND(name, summary)                                                               \
-  if (command == #name) {                                                                           \
-    if (const auto ended = read_flags(command, argc, argv, options)) return *ended;                 \
-    return commands::name(options);                                                                 \
+#define STERNA_COMMAND(name, summary)                                               \
+  if (command == #name) {                                                           \
+    if (const auto ended = read_flags(command, argc, argv, options)) return *ended; \
+    return commands::name(options);                                                 \
   }
 #define STERNA_FLAG(command, s, l, field, value, help)
 #include "commands.inc"
@@ -114,7 +118,8 @@ Result<Model> load(const Options& options) {
   auto model = Model::load(options.model, l);
   if (show) std::fprintf(stderr, "\r\033[K");
   if (model.ok())
-    for (const std::string& w : model.value().info().warnings) std::fprintf(stderr, "warning: %s\n", w.c_str());
+    for (const std::string& w : model.value().info().warnings)
+      std::fprintf(stderr, "warning: %s\n", w.c_str());
   return model;
 }
 

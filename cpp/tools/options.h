@@ -15,15 +15,16 @@ struct Options {
   std::optional<int> n_ctx, n_threads;
   int n_batch = LoadOptions().n_batch;
   int n_predict = GenerateOptions().max_tokens;
-  uint64_t seed = GenerateOptions().seed;
+  int64_t seed = -1;
   float temperature = GenerateOptions().temperature;
   int top_k = GenerateOptions().top_k;
   float top_p = GenerateOptions().top_p;
   float min_p = GenerateOptions().min_p;
   float repeat_penalty = GenerateOptions().repeat_penalty;
   int repeat_last_n = GenerateOptions().repeat_last_n;
-  bool ignore_eos = false;
-  int n_prompt = 512, n_gen = 128, n_depth = 0, repetitions = 5;  ///< Of bench; the defaults are llama-bench's.
+  bool ignore_eos = false, hide_prompt = false;
+  int n_prompt = 512, n_gen = 128, n_depth = 0,
+      repetitions = 5;  ///< Of bench; the defaults are llama-bench's.
 };
 
 /// Exit statuses of every command.

@@ -1,16 +1,20 @@
 // sterna-run selftest: the kernels against the record, and, with a model, a load and a few tokens.
+#include "sterna/selftest.h"
+
 #include <cstdio>
 
 #include "options.h"
 #include "sterna/cpu.h"
-#include "sterna/selftest.h"
 
 namespace sterna::tools::commands {
 
 int selftest(const Options& o) {
   std::printf("CPU: %s, %d usable\n", cpu_name().c_str(), usable_cpus());
   for (const IsaInfo& isa : isas())
-    std::printf("%s: %s (needs %s)\n", isa.name.c_str(), !isa.supported ? "not on this machine" : isa.active ? "in use" : "forced off",
+    std::printf("%s: %s (needs %s)\n", isa.name.c_str(),
+                !isa.supported ? "not on this machine"
+                : isa.active   ? "in use"
+                               : "forced off",
                 isa.requires_.c_str());
   const Status status = selftest_kernels([](const std::string& line) { std::printf("%s\n", line.c_str()); });
   if (!status.ok()) return fail(status);

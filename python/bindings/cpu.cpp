@@ -17,7 +17,7 @@ std::vector<KernelInfo> kernels() {
   return list;
 }
 
-void selftest(nb::callable report) {
+void selftest(const nb::typed<nb::callable, nb::object(nb::str)>& report) {
   Callbacks callbacks;
   const Status status = without_gil([&] {
     return selftest_kernels([&](const std::string& line) { callbacks.call([&] { return report(to_str(line)); }); });
@@ -49,7 +49,7 @@ void init_cpu(nb::module_& m) {
   m.def("cpu_name", &cpu_name, "The CPU's model name.");
   m.def("usable_cpus", &usable_cpus, "CPUs this process may use: affinity and cgroup quota.");
   m.def("selftest_kernels", &selftest, nb::arg("report"),
-        "Run every kernel against the reference; `report` gets a line for each. ValueError names what is at fault.");
+        "Run every kernel against the reference; `report` gets a line for each. See sterna.selftest().");
 }
 
 }  // namespace sterna::python

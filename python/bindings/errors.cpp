@@ -4,24 +4,18 @@
 namespace sterna::python {
 namespace {
 
-constexpr const char* kUnsupportedDoc =
-    "The file or request is valid, but this version of Sterna, or this machine, cannot do it.";
-
-// Lives as long as the process, like every exception type of an extension module.
-PyObject* unsupported_error = nullptr;
-
-PyObject* exception_type(Code code) {
+nb::object exception_type(Code code) {
   switch (code) {
-    case Code::kNotFound: return PyExc_FileNotFoundError;
-    case Code::kIo: return PyExc_OSError;
-    case Code::kUnsupported: return unsupported_error;
-    case Code::kOutOfMemory: return PyExc_MemoryError;
-    case Code::kCancelled: return PyExc_KeyboardInterrupt;
+    case Code::kNotFound: return nb::borrow(PyExc_FileNotFoundError);
+    case Code::kIo: return nb::borrow(PyExc_OSError);
+    case Code::kUnsupported: return nb::module_::import_("sterna.errors").attr("UnsupportedError");
+    case Code::kOutOfMemory: return nb::borrow(PyExc_MemoryError);
+    case Code::kCancelled: return nb::borrow(PyExc_KeyboardInterrupt);
     case Code::kOk:
     case Code::kInvalidArgument:
-    case Code::kCorrupt: return PyExc_ValueError;
+    case Code::kCorrupt: break;
   }
-  return PyExc_ValueError;
+  return nb::borrow(PyExc_ValueError);
 }
 
 }  // namespace
@@ -33,14 +27,8 @@ nb::str to_str(std::string_view text) {
 }
 
 void throw_error(const Status& status) {
-  PyErr_SetObject(exception_type(status.code()), to_str(status.message()).ptr());
+  PyErr_SetObject(exception_type(status.code()).ptr(), to_str(status.message()).ptr());
   throw nb::python_error();
-}
-
-void init_errors(nb::module_& m) {
-  unsupported_error = PyErr_NewExceptionWithDoc("sterna.UnsupportedError", kUnsupportedDoc, PyExc_RuntimeError, nullptr);
-  if (!unsupported_error) throw nb::python_error();
-  m.attr("UnsupportedError") = nb::borrow(unsupported_error);
 }
 
 }  // namespace sterna::python

@@ -60,7 +60,7 @@ void init_gguf(nb::module_& m) {
       .def_prop_ro("file_bytes", &GgufFile::file_bytes, "All parts of a split file together.")
       .def("keys", &keys, nb::sig("def keys(self) -> list[str]"), "Names of the metadata keys, in the file's order.")
       .def("__getitem__", &value, nb::arg("key"),
-           nb::sig("def __getitem__(self, key: str) -> int | float | bool | str | list"), "A metadata value.")
+           nb::sig("def __getitem__(self, key: str) -> int | float | str | list[int] | list[float] | list[str]"), "A metadata value.")
       .def("tensors", &tensors, "Descriptions of all tensors, in the file's order.");
 }
 

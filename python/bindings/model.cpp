@@ -17,9 +17,12 @@ namespace sterna::python {
 namespace {
 
 using TokenIds = Array<const int32_t, 1>;
+/// An optional Python callable; False, and only that, means stop.
+template <class... Args>
+using Callback = std::optional<nb::typed<nb::callable, nb::object(Args...)>>;
 
 Model load(const nb::bytes& path, std::optional<int> n_threads, std::optional<int> n_ctx, int n_batch, const std::string& pre,
-           const std::string& activation, const std::optional<nb::callable>& progress) {
+           const std::string& activation, const Callback<float>& progress) {
   Callbacks callbacks;
   LoadOptions options;
   options.n_threads = n_threads;
@@ -28,7 +31,7 @@ Model load(const nb::bytes& path, std::optional<int> n_threads, std::optional<in
   options.pre = pre;
   options.activation = activation;
   options.progress = [&](float fraction) {
-    return progress ? callbacks.call([&] { return (*progress)(fraction); }) : callbacks.call();
+    return progress ? callbacks.call([&] { return (*progress)(fraction); }) : callbacks.poll();
   };
   const std::string file(path.c_str(), path.size());
   auto model = without_gil([&] { return Model::load(file, options); });
@@ -52,12 +55,16 @@ nb::str detokenize(const Model& model, const TokenIds& tokens, bool special) {
 }
 
 void forward(Model& model, const TokenIds& tokens, const Array<float, 2>& out) {
-  check(without_gil([&] { return model.forward(span_of(tokens), span_of(out)); }));
+  Callbacks callbacks;
+  const Status status =
+      without_gil([&] { return model.forward(span_of(tokens), span_of(out), [&] { return callbacks.poll(); }); });
+  callbacks.rethrow();
+  check(status);
 }
 
 GenerateResult generate(Model& model, const TokenIds& prompt, int max_tokens, float temperature, int top_k, float top_p,
                         float min_p, float repeat_penalty, int repeat_last_n, uint64_t seed, bool ignore_eos,
-                        std::vector<std::string> stop, const std::optional<nb::callable>& on_token) {
+                        std::vector<std::string> stop, const Callback<Token>& on_token, const Callback<>& keep_going) {
   Callbacks callbacks;
   GenerateOptions options;
   options.max_tokens = max_tokens;
@@ -70,9 +77,10 @@ GenerateResult generate(Model& model, const TokenIds& prompt, int max_tokens, fl
   options.seed = seed;
   options.ignore_eos = ignore_eos;
   options.stop = std::move(stop);
+  options.keep_going = [&] { return keep_going ? callbacks.poll([&] { return (*keep_going)(); }) : callbacks.poll(); };
   auto result = without_gil([&] {
     return model.generate(span_of(prompt), options, [&](const Token& token) {
-      return on_token ? callbacks.call([&] { return (*on_token)(nb::cast(token, nb::rv_policy::copy)); }) : callbacks.call();
+      return on_token ? callbacks.call([&] { return (*on_token)(nb::cast(token, nb::rv_policy::copy)); }) : callbacks.poll();
     });
   });
   callbacks.rethrow();
@@ -80,11 +88,11 @@ GenerateResult generate(Model& model, const TokenIds& prompt, int max_tokens, fl
 }
 
 std::pair<double, size_t> perplexity(Model& model, const TokenIds& tokens, size_t window,
-                                     const std::optional<nb::callable>& progress) {
+                                     const Callback<double, size_t>& progress) {
   Callbacks callbacks;
   auto result = without_gil([&] {
     return model.perplexity(span_of(tokens), window, [&](const Model::Perplexity& p) {
-      return progress ? callbacks.call([&] { return (*progress)(p.nll, p.count); }) : callbacks.call();
+      return progress ? callbacks.call([&] { return (*progress)(p.nll, p.count); }) : callbacks.poll();
     });
   });
   callbacks.rethrow();
@@ -94,7 +102,7 @@ std::pair<double, size_t> perplexity(Model& model, const TokenIds& tokens, size_
 
 double bench(Model& model, size_t n_prompt, size_t n_gen, size_t n_depth) {
   Callbacks callbacks;
-  auto seconds = without_gil([&] { return model.bench(n_prompt, n_gen, n_depth, [&] { return callbacks.call(); }); });
+  auto seconds = without_gil([&] { return model.bench(n_prompt, n_gen, n_depth, [&] { return callbacks.poll(); }); });
   callbacks.rethrow();
   return take(std::move(seconds));
 }
@@ -123,8 +131,7 @@ void init_results(nb::module_& m) {
       .def_prop_ro("text", &text_of<GenerateResult, &GenerateResult::text>)
       .def_ro("tokens", &GenerateResult::tokens, "Generated ids, without the one that ended the generation.")
       .def_prop_ro("stop_reason", &stop_reason,
-                   "\"end\" (the model ended), \"length\" (max_tokens), \"context\" (full), \"stop\" (a stop text) or "
-                   "\"callback\" (on_token returned False).")
+                   "\"end\" of the model's text, \"length\" (max_tokens), \"context\" is full, \"stop\" text, \"callback\".")
       .def_ro("n_prompt", &GenerateResult::n_prompt, "Prompt tokens.")
       .def_ro("n_reused", &GenerateResult::n_reused, "Prompt tokens kept from the call before.")
       .def_ro("prompt_seconds", &GenerateResult::prompt_seconds)
@@ -197,7 +204,8 @@ void init_model(nb::module_& m) {
       .def("forward", &forward, nb::arg("tokens").noconvert(), nb::arg("out").noconvert())
       .def("generate", &generate, nb::arg("prompt").noconvert(), nb::kw_only(), nb::arg("max_tokens"), nb::arg("temperature"),
            nb::arg("top_k"), nb::arg("top_p"), nb::arg("min_p"), nb::arg("repeat_penalty"), nb::arg("repeat_last_n"),
-           nb::arg("seed"), nb::arg("ignore_eos"), nb::arg("stop"), nb::arg("on_token").none())
+           nb::arg("seed"), nb::arg("ignore_eos"), nb::arg("stop"), nb::arg("on_token").none(),
+           nb::arg("keep_going").none())
       .def("perplexity", &perplexity, nb::arg("tokens").noconvert(), nb::arg("window"), nb::arg("progress").none())
       .def("bench", &bench, nb::arg("n_prompt"), nb::arg("n_gen"), nb::arg("n_depth"));
 }

@@ -3,8 +3,7 @@
 
 NB_MODULE(_core, m) {
   m.doc() = "The part of sterna that is written in C++. Use `import sterna`.";
-  m.attr("__version__") = STERNA_VERSION;
-  sterna::python::init_errors(m);
+  m.def("version", [] { return STERNA_VERSION; });
   sterna::python::init_cpu(m);
   sterna::python::init_gguf(m);
   sterna::python::init_matmul(m);

@@ -1,8 +1,9 @@
-"""Neural networks with one- to four-bit weights on CPUs: load a GGUF model, generate text, or use the matmul alone.
+"""Neural networks with one- to four-bit weights on CPUs: load a GGUF model, generate text, or use the
+matmul alone.
 
-    import sterna
-    with sterna.load("model.gguf") as model:
-        print(model.generate("Once upon a time", max_tokens=64))
+import sterna
+with sterna.load("model.gguf") as model:
+    print(model.generate("Once upon a time", max_tokens=64))
 """
 
 from ._core import (
@@ -14,17 +15,19 @@ from ._core import (
     ModelInfo,
     TensorInfo,
     Token,
-    UnsupportedError,
-    __version__,
     cpu_name,
     force_isa,
     isas,
     kernels,
     usable_cpus,
+    version,
 )
+from .errors import UnsupportedError
 from .golden import selftest
 from .matmul import PackedWeights, dequantize, pack
 from .model import GenerateOptions, Model, load, open_gguf
+
+__version__ = version()
 
 __all__ = [
     "Completion",

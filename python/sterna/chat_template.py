@@ -1,9 +1,9 @@
 """From a conversation to tokens: the choice of the template, and protection from special tokens in messages.
 
-Special tokens in a template delimit turns; the same texts in a message are just text, or a user could forge the turns of others.
-So before rendering, each occurrence in the caller's data is replaced by one private-use character, and the rendered text is
-encoded in pieces: the template's own with special tokens, the replaced texts without. A conversation without such texts
-is encoded in one piece, exactly as other programs do.
+Special tokens in a template delimit turns; the same texts in a message are just text, or a user could forge
+the turns of others. So before rendering, each occurrence in the caller's data is replaced by one
+private-use character, and the rendered text is encoded in pieces: the template's own with special tokens,
+the replaced texts without. A conversation without such texts is encoded in one piece, as other programs do.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _log = logging.getLogger("sterna")
 
 # The format that BitNet b1.58 2B4T was trained with.
 BITNET = (
-    "{{ bos_token }}{% for m in messages %}{{ m.role | capitalize }}: {{ m.content | trim }}<|eot_id|>{% endfor %}"
-    "{% if add_generation_prompt %}Assistant: {% endif %}"
+    "{{ bos_token }}{% for m in messages %}{{ m.role | capitalize }}: {{ m.content | trim }}<|eot_id|>"
+    "{% endfor %}{% if add_generation_prompt %}Assistant: {% endif %}"
 )
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
@@ -65,7 +65,9 @@ class ChatPrompt:
 
 
 def choose_template(info: Info) -> str:
-    """The file's template, BitNet's documented format instead of the dummy of its first converter, or else ChatML."""
+    """The file's template, BitNet's documented format instead of the dummy of its first converter, or else
+    ChatML.
+    """
     source = info.chat_template
     if info.architecture.startswith("bitnet") and (not source or "BITNETAssistant" in source):
         return BITNET
@@ -75,7 +77,9 @@ def choose_template(info: Info) -> str:
     return source
 
 
-def _map_strings(value: Any, change: Callable[[str], str], where: str) -> Any:
+def _map_strings(
+    value: Any, change: Callable[[str], str], where: str = "", change_key: Callable[[str], str] = str
+) -> Any:
     """A copy of plain data with every string changed, but those that templates compare (roles, types)."""
     if isinstance(value, str):
         return change(value)
@@ -87,11 +91,15 @@ def _map_strings(value: Any, change: Callable[[str], str], where: str) -> Any:
             if not isinstance(key, str):
                 raise TypeError(f"{where}: got a key of type {type(key).__name__}, expected str")
             fixed = key in ("role", "type") and isinstance(item, str)
-            result[change(key)] = item if fixed else _map_strings(item, change, f"{where}.{key}")
+            result[change_key(key)] = (
+                item if fixed else _map_strings(item, change, f"{where}.{key}", change_key)
+            )
         return result
     if isinstance(value, (list, tuple)):
-        return [_map_strings(item, change, f"{where}[{i}]") for i, item in enumerate(value)]
-    raise TypeError(f"{where}: got {type(value).__name__}, expected plain data (str, number, bool, None, list, dict)")
+        return [_map_strings(item, change, f"{where}[{i}]", change_key) for i, item in enumerate(value)]
+    raise TypeError(
+        f"{where}: got {type(value).__name__}, expected plain data (text, numbers, lists, mappings)"
+    )
 
 
 def _strings(value: Any) -> Iterable[str]:
@@ -152,26 +160,31 @@ class _Marks:
 
 
 def build_prompt(
-    tokenizer: Tokenizer, messages: Sequence[Mapping[str, Any]], template: str | None, variables: Mapping[str, Any]
+    tokenizer: Tokenizer,
+    messages: Sequence[Mapping[str, Any]],
+    template: str | None,
+    variables: Mapping[str, Any],
 ) -> ChatPrompt:
-    """Renders and encodes a conversation. Raises TypeError for data that is not plain, ValueError from the template."""
+    """Renders and encodes a conversation. Raises TypeError for data that is not plain, ValueError from the
+    template.
+    """
     if isinstance(messages, (str, Mapping)) or not all(isinstance(m, Mapping) for m in messages):
         raise TypeError('messages: expected a list of mappings such as {"role": "user", "content": "..."}')
     for i, message in enumerate(messages):
         if not isinstance(message.get("role"), str):
-            raise ValueError(f"messages[{i}]: got no role, expected 'system', 'user', 'assistant' or the like")
+            raise ValueError(
+                f"messages[{i}]: got no role, expected 'system', 'user', 'assistant' or the like"
+            )
     info = tokenizer.info
     source = template or choose_template(info)
-    data = {
-        name: _map_strings(value, str, name) for name, value in {**variables, "messages": list(messages)}.items()
-    }
+    data = _map_strings({**variables, "messages": list(messages)}, str, "chat")
 
     strings = list(_strings(data))
     marks = _Marks(tokenizer, source + "".join(strings))
     if marks.found_in("".join(strings)) or marks.found_in("".join(s.strip() for s in strings)):
-        data = _map_strings(data, marks.replace, "")
+        data = _map_strings(data, marks.replace, change_key=marks.replace)
         if marks.found_in("".join(s.strip() for s in _strings(data))):
-            data = _map_strings(data, marks.close, "")
+            data = _map_strings(data, marks.close)
 
     rendered = render(source, {"bos_token": info.bos_text, "eos_token": info.eos_text, **data})
     has_bos = bool(info.bos_text) and rendered.startswith(info.bos_text)

@@ -1,8 +1,8 @@
 """Renders Jinja templates that came with a model file, which is code by a stranger.
 
-The sandbox lets a template see plain data only. Limits keep it from using up time and memory: the size of its source, the
-time it runs, and the size of every value: the result of a call or operator is bounded through the product of the sizes of
-its operands, before it is made.
+The sandbox lets a template see plain data only. Limits keep it from using up time and memory: the size of
+its source, the time it runs, and the size of every value: the result of a call or operator is bounded
+through the product of the sizes of its operands, before it is made.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ MAX_SOURCE = 1 << 16  # characters; the largest template of a published model ha
 MAX_SIZE = 1 << 26  # characters or elements of a value
 MAX_SECONDS = 5.0
 
-_FILTERS = """abs capitalize count d default dictsort first float format indent int items join last length list lower map max
-min reject rejectattr replace reverse round safe select selectattr slice sort string sum title trim truncate unique upper
-wordcount""".split()
+_FILTERS = (
+    "abs capitalize count d default dictsort first float indent int items join last length list lower map "
+    "max min reject rejectattr replace reverse round safe select selectattr slice sort string sum title "
+    "trim truncate unique upper wordcount"
+)
 
 
 def _size(value: Any) -> int:
@@ -93,7 +95,9 @@ def _tojson(
     sort_keys: bool = False,
 ) -> str:
     """As Hugging Face has it: the text itself, where Jinja's own filter escapes for HTML."""
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+    return json.dumps(
+        value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
+    )
 
 
 def _raise_exception(message: str) -> NoReturn:
@@ -146,7 +150,7 @@ class _Environment(ImmutableSandboxedEnvironment):
             finalize=self._finalize,
             extensions=[_LoopControls, _Generation],
         )
-        self.filters = {name: _bounded(self.filters[name]) for name in _FILTERS if name != "format"}
+        self.filters = {name: _bounded(self.filters[name]) for name in _FILTERS.split()}
         self.filters |= {
             "format": _bounded(_format),
             "tojson": _bounded(_tojson),
@@ -195,7 +199,9 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Raises in this thread when Python code runs longer. One C call is not interrupted: the size limits bound it."""
+    """Raises in this thread when Python code runs longer. One C call is not interrupted: the size limits
+    bound it.
+    """
     end = time.monotonic() + seconds
 
     def trace(frame: FrameType, event: str, arg: object) -> Any:
@@ -216,9 +222,13 @@ _compile = functools.lru_cache(maxsize=8)(_environment.from_string)
 
 
 def render(source: str, variables: Mapping[str, Any]) -> str:
-    """The rendered text. `variables` must be plain data. ValueError for whatever goes wrong in the template."""
+    """The rendered text. `variables` must be plain data. ValueError for whatever goes wrong in the
+    template.
+    """
     if len(source) > MAX_SOURCE:
-        raise ValueError(f"[chat template] source, got {len(source)} characters, expected at most {MAX_SOURCE}")
+        raise ValueError(
+            f"[chat template] source, got {len(source)} characters, expected at most {MAX_SOURCE}"
+        )
     try:
         with _time_limit(MAX_SECONDS):
             size, pieces = 0, []
@@ -229,5 +239,6 @@ def render(source: str, variables: Mapping[str, Any]) -> str:
                 pieces.append(piece)
             return "".join(pieces)
     except Exception as e:  # a template can raise anything Python can
-        where = f", line {e.lineno}" if getattr(e, "lineno", None) else ""
+        line = getattr(e, "lineno", None)
+        where = f", line {line}" if line else ""
         raise ValueError(f"[chat template] {type(e).__name__}: {e}{where}") from e

@@ -1,4 +1,6 @@
-"""The raw low-bit matmul on numpy arrays. Arrays are used where they are: a wrong type or layout is an error, not a copy."""
+"""The raw low-bit matmul on numpy arrays. Arrays are used where they are: a wrong type or layout is an
+error, not a copy.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ def _check_contiguous(name: str, array: np.ndarray) -> np.ndarray:
 
 
 class PackedWeights:
-    """An immutable low-bit matrix of `shape` (rows, depth); made by pack(), usable from several threads at once."""
+    """An immutable low-bit matrix of `shape` (rows, depth); made by pack(), usable from several threads at
+    once.
+    """
 
     __array_ufunc__ = None  # x @ w is then an error instead of an attempt at an array of objects
 
@@ -50,9 +54,14 @@ class PackedWeights:
         return self._core.kernel
 
     def matmul(
-        self, x: npt.NDArray[np.float32], *, out: npt.NDArray[np.float32] | None = None, n_threads: int | None = None
+        self,
+        x: npt.NDArray[np.float32],
+        *,
+        out: npt.NDArray[np.float32] | None = None,
+        n_threads: int | None = None,
     ) -> npt.NDArray[np.float32]:
-        """Token-major product, like torch.nn.functional.linear: x (n, depth) -> (n, rows), or (depth,) -> (rows,).
+        """Token-major product, like torch.nn.functional.linear: x (n, depth) -> (n, rows), or (depth,) ->
+        (rows,).
 
         x and out are C-contiguous float32 and are not copied; out must not overlap x.
         """
@@ -75,15 +84,15 @@ class PackedWeights:
         return out
 
     def __matmul__(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """numpy's product: (depth,) -> (rows,), or (depth, n) -> (rows, n), where each column of x must lie contiguous."""
+        """numpy's product: (depth,) -> (rows,), (depth, n) -> (rows, n). Columns of x must be contiguous."""
         if not isinstance(x, np.ndarray):
             return NotImplemented
         if x.ndim != 2:
             return self.matmul(x)
         if not x.T.flags.c_contiguous:
             raise ValueError(
-                "x: got rows that lie contiguous, expected columns; use w.matmul(tokens) with tokens of shape (n, depth), "
-                "or pass numpy.asfortranarray(x)"
+                "x: got contiguous rows, expected contiguous columns; use w.matmul(tokens) with tokens of "
+                "shape (n, depth), or pass numpy.asfortranarray(x)"
             )
         return self.matmul(x.T).T
 
@@ -94,10 +103,12 @@ class PackedWeights:
 def pack(
     codes: npt.NDArray[np.uint8], scales: npt.NDArray[np.float32], *, bits: int = 2, zero: int = 1
 ) -> PackedWeights:
-    """Pack integer codes for `w @ x`: value(r, k) = scale * (codes[r, k] - zero); for bits=1 scale * (2*code - 1).
+    """Pack integer codes for `w @ x`: value(r, k) = scale * (codes[r, k] - zero); for bits=1 scale *
+    (2*code - 1).
 
-    codes: uint8 (rows, depth), each < 2**bits. scales: float32 (rows,), or (rows, depth / block) with one scale per block
-    of a multiple of 32 codes. bits: 1, 2, 4 or 8. The product has the same bits on every machine and number of threads.
+    codes: uint8 (rows, depth), each < 2**bits. scales: float32 (rows,), or (rows, depth / block) with one
+    scale per block of a multiple of 32 codes. bits: 1, 2, 4 or 8. The product has the same bits on every
+    machine and number of threads.
     """
     _check_contiguous("codes", _check("codes", codes, np.uint8, 2))
     _check_contiguous("scales", _check("scales", scales, np.float32, 1, 2))
@@ -107,15 +118,20 @@ def pack(
         raise ValueError(f"scales: got shape {scales.shape}, expected one row per row of codes, {rows}")
     if scales.ndim == 2:
         if not scales.shape[1] or depth % scales.shape[1]:
-            raise ValueError(f"scales: got {scales.shape[1]} blocks per row, expected a divisor of the depth {depth}")
+            raise ValueError(
+                f"scales: got {scales.shape[1]} blocks per row, expected a divisor of the depth {depth}"
+            )
         block = depth // scales.shape[1]
     return PackedWeights(_core.pack(codes, scales.reshape(-1), bits, zero, block))
 
 
-def dequantize(format: str, data: npt.NDArray[np.uint8], shape: int | tuple[int, int]) -> npt.NDArray[np.float32]:
+def dequantize(
+    format: str, data: npt.NDArray[np.uint8], shape: int | tuple[int, int]
+) -> npt.NDArray[np.float32]:
     """Decode rows of a GGUF weight format ("Q4_K", "TQ2_0", ...) to float32.
 
-    data: the file's bytes, uint8 and one-dimensional. shape: (rows, elements), or the elements of a single row.
+    data: the file's bytes, uint8 and one-dimensional. shape: (rows, elements), or the elements of a single
+    row.
     """
     _check_contiguous("data", _check("data", data, np.uint8, 1))
     rows, elements = (1, shape) if isinstance(shape, int) else shape

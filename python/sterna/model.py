@@ -27,7 +27,9 @@ Prompt = str | Sequence[int] | npt.NDArray[np.integer]
 
 
 class GenerateOptions(TypedDict, total=False):
-    """Keyword arguments of generate(), complete(), stream() and chat(). The defaults are those of llama-cli."""
+    """Keyword arguments of generate(), complete(), stream() and chat(). The defaults are those of llama-
+    cli.
+    """
 
     max_tokens: int  # -1: until the model ends or the context is full
     temperature: float  # 0.8; <= 0: greedy
@@ -57,7 +59,9 @@ _DEFAULTS: GenerateOptions = {
 
 def _core_options(options: GenerateOptions) -> dict[str, Any]:
     if unknown := options.keys() - _DEFAULTS.keys():
-        raise TypeError(f"unexpected keyword argument {min(unknown)!r}, expected one of {', '.join(_DEFAULTS)}")
+        raise TypeError(
+            f"unexpected keyword argument {min(unknown)!r}, expected one of {', '.join(_DEFAULTS)}"
+        )
     result: dict[str, Any] = {**_DEFAULTS, **options}
     if result["seed"] is None:
         result["seed"] = secrets.randbits(64)
@@ -104,11 +108,13 @@ def load(
 ) -> Model:
     """Load a GGUF model; None is the small demonstration model in this package.
 
-    n_threads: default the CPUs this process may use. n_ctx: tokens of context; default the model's, at most 4096; 0 is the
-    model's. n_batch: prompt tokens per pass. pre, activation: override the pre-tokenizer and the FFN activation.
-    progress(fraction) is called with 0 to 1; an exception in it, or returning False (KeyboardInterrupt), cancels.
+    n_threads: default the CPUs this process may use. n_ctx: tokens of context; default the model's, at most
+    4096; 0 is the model's. n_batch: prompt tokens per pass. pre, activation: override the pre-tokenizer and
+    the FFN activation. progress(fraction) is called with 0 to 1; an exception in it, or returning False
+    (KeyboardInterrupt), cancels.
 
-    Raises FileNotFoundError, OSError, ValueError (a damaged file or a wrong argument), UnsupportedError, MemoryError.
+    Raises FileNotFoundError, OSError, ValueError (a damaged file or a wrong argument), UnsupportedError,
+    MemoryError.
     """
     name = _encode_path(PACKAGED_MODEL if path is None else path)
     return Model(_core.Model.load(name, n_threads, n_ctx, n_batch, pre, activation, progress))
@@ -123,7 +129,7 @@ class Model:
         self._lock = threading.Lock()
         self._holder: int | None = None  # the thread whose turn it is
 
-    # --- life ---------------------------------------------------------------------------------------------------------
+    # --- life ---------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Free the weights. Afterwards every call but info is a ValueError."""
@@ -148,9 +154,13 @@ class Model:
 
     @contextmanager
     def _turn(self) -> Iterator[_core.Model]:
-        """The model for one call at a time. The thread that has it must not ask again: it would wait for itself."""
+        """The model for one call at a time. The thread that has it must not ask again: it would wait for
+        itself.
+        """
         if self._holder == threading.get_ident():
-            raise RuntimeError("the model is busy: finish or close its stream, or return from on_token, first")
+            raise RuntimeError(
+                "the model is busy: finish or close its stream, or return from on_token, first"
+            )
         with self._lock:
             self._holder = threading.get_ident()
             try:
@@ -158,7 +168,7 @@ class Model:
             finally:
                 self._holder = None
 
-    # --- what it is ---------------------------------------------------------------------------------------------------
+    # --- what it is ---------------------------------------------------------------------------------------
 
     @property
     def info(self) -> _core.ModelInfo:
@@ -172,17 +182,20 @@ class Model:
         """The file's keys with printable values; long arrays are shortened."""
         return self._open().metadata()
 
-    # --- tokens -------------------------------------------------------------------------------------------------------
+    # --- tokens -------------------------------------------------------------------------------------------
 
     def tokenize(self, text: str, add_special: bool = True, parse_special: bool = True) -> list[int]:
-        """Token ids of a text. add_special: bos (eos) as the model asks. parse_special: "<|eot_id|>" is that token."""
+        """Token ids of a text. add_special: bos (eos) as the model asks. parse_special: "<|eot_id|>" is
+        that token.
+        """
         return self._open().tokenize(text.encode(), add_special, parse_special)
 
     def detokenize(self, tokens: Sequence[int] | npt.NDArray[np.integer], special: bool = False) -> str:
         """The text of token ids. special: print control tokens too."""
         ids = _token_ids(tokens)
         if ids.size and not 0 <= ids.min() <= ids.max() < self._info.n_vocab:
-            raise ValueError(f"[detokenize] token id, got {ids.min()} to {ids.max()}, expected 0 to {self._info.n_vocab - 1}")
+            last = self._info.n_vocab - 1
+            raise ValueError(f"[detokenize] token, got {ids.min()} to {ids.max()}, expected 0 to {last}")
         return self._open().detokenize(ids, special)
 
     def is_eog(self, token: int) -> bool:
@@ -192,13 +205,15 @@ class Model:
     def _prompt_ids(self, prompt: Prompt) -> npt.NDArray[np.int32]:
         return _token_ids(self.tokenize(prompt) if isinstance(prompt, str) else prompt)
 
-    # --- numbers ------------------------------------------------------------------------------------------------------
+    # --- numbers ------------------------------------------------------------------------------------------
 
     def forward(self, tokens: Sequence[int] | npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
         """Logits (n_tokens, n_vocab) of a sequence from an empty context: row i predicts token i + 1."""
         ids = _token_ids(tokens)
         if ids.size > self._info.n_ctx:  # before the result is allocated
-            raise ValueError(f"[forward] tokens, got {ids.size}, expected at most the context, {self._info.n_ctx}")
+            raise ValueError(
+                f"[forward] tokens, got {ids.size}, expected at most the context, {self._info.n_ctx}"
+            )
         with self._turn() as core:
             logits = np.empty((ids.size, self._info.n_vocab), np.float32)
             core.forward(ids, logits)
@@ -221,13 +236,17 @@ class Model:
         return float(np.exp(nll / count))
 
     def bench(self, n_prompt: int, n_gen: int, n_depth: int = 0) -> float:
-        """Seconds to process a prompt of n_prompt tokens and then decode n_gen, after n_depth tokens of context."""
+        """Seconds to process a prompt of n_prompt tokens and then decode n_gen, after n_depth tokens of
+        context.
+        """
         if min(n_prompt, n_gen, n_depth) < 0:
-            raise ValueError(f"[bench] tokens, got {n_prompt}, {n_gen}, {n_depth}, expected none to be negative")
+            raise ValueError(
+                f"[bench] tokens, got {n_prompt}, {n_gen}, {n_depth}, expected none to be negative"
+            )
         with self._turn() as core:
             return core.bench(n_prompt, n_gen, n_depth)
 
-    # --- text ---------------------------------------------------------------------------------------------------------
+    # --- text ---------------------------------------------------------------------------------------------
 
     def complete(
         self,
@@ -238,13 +257,14 @@ class Model:
     ) -> _core.Completion:
         """Generate after a text or token ids; gives text, tokens, the reason for the stop and timings.
 
-        on_token(token) sees every token; returning False stops, an exception stops and is raised again. Ctrl-C raises
-        KeyboardInterrupt. The model stays usable after either. See GenerateOptions for the keyword arguments.
+        on_token(token) sees every token; returning False stops, an exception stops and is raised again.
+        Ctrl-C raises KeyboardInterrupt. The model stays usable after either. See GenerateOptions for the
+        keyword arguments.
         """
         arguments = _core_options(options)
         ids = self._prompt_ids(prompt)
         with self._turn() as core:
-            return core.generate(ids, on_token=on_token, **arguments)
+            return core.generate(ids, on_token=on_token, keep_going=None, **arguments)
 
     def generate(
         self,
@@ -263,10 +283,12 @@ class Model:
     def _pieces(self, ids: npt.NDArray[np.int32], arguments: dict[str, Any]) -> Iterator[str]:
         with self._turn() as core:
             yield from stream_pieces(
-                lambda on_piece: core.generate(ids, on_token=lambda token: on_piece(token.text), **arguments)
+                lambda on_piece, keep_going: core.generate(
+                    ids, on_token=lambda token: on_piece(token.text), keep_going=keep_going, **arguments
+                )
             )
 
-    # --- chat ---------------------------------------------------------------------------------------------------------
+    # --- chat ---------------------------------------------------------------------------------------------
 
     def apply_chat_template(
         self,
@@ -277,10 +299,11 @@ class Model:
         template: str | None = None,
         **variables: Any,
     ) -> str:
-        """The prompt text of a conversation, rendered by the file's Jinja template (or `template`) in a sandbox.
+        """The prompt text of a conversation, rendered by the file's Jinja template (or `template`) in a
+        sandbox.
 
-        messages: [{"role": "user", "content": "..."}, ...]. Further keyword arguments are variables of the template.
-        Raises ValueError for an error in the template or raised by it.
+        messages: [{"role": "user", "content": "..."}, ...]. Further keyword arguments are variables of the
+        template. Raises ValueError for an error in the template or raised by it.
         """
         variables |= {"add_generation_prompt": add_generation_prompt, "tools": tools}
         return build_prompt(self, messages, template, variables).text
@@ -321,8 +344,8 @@ class Model:
     ) -> str | Iterator[str]:
         """The assistant's answer to a conversation, as text or, with stream=True, as an iterator of pieces.
 
-        template_variables: variables of the template, e.g. {"enable_thinking": False}. Special tokens written in the
-        messages' texts are encoded as text: a user cannot end his turn or open another.
+        template_variables: variables of the template, e.g. {"enable_thinking": False}. Special tokens
+        written in the messages' texts are encoded as text: a user cannot end his turn or open another.
         """
         variables = {**(template_variables or {}), "add_generation_prompt": True, "tools": tools}
         arguments = _core_options(options)
@@ -332,4 +355,4 @@ class Model:
         if stream:
             return self._pieces(ids, arguments)
         with self._turn() as core:
-            return core.generate(ids, on_token=None, **arguments).text
+            return core.generate(ids, on_token=None, keep_going=None, **arguments).text

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 _QUEUE_PIECES = 16  # how far the worker may be ahead of the reader
 
-# produce(on_piece) generates until it is done or on_piece returns False.
-Produce = Callable[[Callable[[str], bool]], object]
+# produce(on_piece, keep_going) generates until it is done or one of these returns False.
+Produce = Callable[[Callable[[str], bool], Callable[[], bool]], object]
 
 
 class _Worker(threading.Thread):
@@ -24,7 +24,7 @@ class _Worker(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._produce(self._put)
+            self._produce(self._put, lambda: not self._stopped.is_set())
         except BaseException as e:  # the reader raises it
             self.error = e
         self._put(None)

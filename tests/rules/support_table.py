@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The support table of README.md, made from the lists that the program itself is built from.
 
-    support_table.py            # prints it
-    support_table.py --write    # puts it into README.md, between its markers
+support_table.py            # prints it
+support_table.py --write    # puts it into README.md, between its markers
 """
 
 import re
@@ -21,8 +21,12 @@ def read(path: str) -> str:
 def kernels_of(path: str) -> set[str]:
     """`family_variant` of each line of a list and of the lists that it includes."""
     text = read(path)
-    found = {f"{family}_{variant}" for family, variant in re.findall(r"^STERNA_KERNEL\((\w+), (\w+)\)", text, re.M)}
-    return found.union(*(kernels_of("cpp/" + name) for name in re.findall(r'^#include "([^"]+)"', text, re.M)))
+    found = {
+        f"{family}_{variant}" for family, variant in re.findall(r"^STERNA_KERNEL\((\w+), (\w+)\)", text, re.M)
+    }
+    return found.union(
+        *(kernels_of("cpp/" + name) for name in re.findall(r'^#include "([^"]+)"', text, re.M))
+    )
 
 
 def variant(spec: str) -> str:

@@ -32,7 +32,17 @@ ARROWS = {
     "cpp/io": ["cpp/formats", BASE, PUBLIC],
     "cpp/text": [BASE, PUBLIC],
     "cpp/models": ["cpp/backends/cpu", "cpp/formats", "cpp/io", "cpp/threads", *KERNELS, BASE, PUBLIC],
-    "cpp/runtime": ["cpp/models", "cpp/text", "cpp/threads", "cpp/backends/cpu", "cpp/formats", "cpp/cpu", *KERNELS, BASE, PUBLIC],
+    "cpp/runtime": [
+        "cpp/models",
+        "cpp/text",
+        "cpp/threads",
+        "cpp/backends/cpu",
+        "cpp/formats",
+        "cpp/cpu",
+        *KERNELS,
+        BASE,
+        PUBLIC,
+    ],
     "cpp/tools": [PUBLIC],
     "python/bindings": [PUBLIC],
     "tests/reference": ["cpp/formats", "cpp/kernels/contract", BASE],
@@ -42,7 +52,8 @@ ARROWS = {
 }
 ISA_FOLDERS = sorted(f.name for f in (ROOT / "cpp/kernels").iterdir() if (f / "kernels.inc").exists())
 # Standard headers that a kernel may use: none that allocates, throws, prints or knows of threads.
-KERNEL_STD = set("bit cstddef cstdint cstring limits type_traits utility immintrin.h arm_neon.h".split())
+KERNEL_STD = {"bit", "cstddef", "cstdint", "cstring", "limits", "type_traits", "utility"}
+KERNEL_STD |= {"immintrin.h", "arm_neon.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.M)
 
 
@@ -81,7 +92,9 @@ def test_no_arrow_goes_up() -> None:
                 continue
             target = resolve(source, name)
             if target is None:
-                wrong.append(f'{source}: #include "{name}" is no file of this project (third-party headers go in <>)')
+                wrong.append(
+                    f'{source}: #include "{name}" is no file of this project (third-party headers go in <>)'
+                )
             elif not allowed(area(source), area(target)):
                 wrong.append(f"{source}: {area(source)} may not include {target}")
     assert not wrong, "\n".join(wrong)
@@ -99,7 +112,11 @@ def test_outside_headers() -> None:
                 wrong.append(f"{source}: <{name}> is not of the C++ standard library")
             if in_kernels and name not in KERNEL_STD:
                 wrong.append(f"{source}: a kernel may not use <{name}>")
-            if source.parts[1:2] == ("kernels",) and "contract" in source.parts and name not in ("cstddef", "cstdint"):
+            if (
+                source.parts[1:2] == ("kernels",)
+                and "contract" in source.parts
+                and name not in ("cstddef", "cstdint")
+            ):
                 wrong.append(f"{source}: the contract may not use <{name}>")
     assert not wrong, "\n".join(wrong)
 
@@ -110,10 +127,18 @@ def isa_flags() -> dict[str, list[str]]:
 
 
 def compile_alone(header: pathlib.Path) -> str | None:
-    """What the compiler says to the header on its own; None if there is no compiler for its instruction set."""
+    """What the compiler says to the header on its own; None if none here knows its instruction set."""
     compiler = [os.environ.get("CXX", "c++")]
     folder = header.parts[2] if header.parts[:2] == ("cpp", "kernels") and len(header.parts) > 3 else ""
-    flags = ["-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wno-unused-function", "-Wno-unused-const-variable", "-Werror"]
+    flags = [
+        "-std=c++20",
+        "-fsyntax-only",
+        "-Wall",
+        "-Wextra",
+        "-Wno-unused-function",
+        "-Wno-unused-const-variable",
+        "-Werror",
+    ]
     machine = os.uname().machine
     if folder.startswith("neon") and machine not in ("aarch64", "arm64"):
         compiler = ["aarch64-linux-gnu-g++"]
@@ -122,7 +147,9 @@ def compile_alone(header: pathlib.Path) -> str | None:
     if shutil.which(compiler[0]) is None:
         return None
     flags += isa_flags().get(folder, [])
-    if folder == "generic":  # the generic source is written on the vectors and lists of the ISA folder that includes it
+    if (
+        folder == "generic"
+    ):  # the generic source is written on the vectors and lists of the ISA folder that includes it
         if header.name.endswith(".inl.h"):
             flags += ["-include", "cpp/kernels/scalar/vec.h"]
         flags += ["-DSTERNA_ISA=scalar", '-DSTERNA_KERNELS_INC="kernels/scalar/kernels.inc"']

@@ -1,6 +1,7 @@
 """What the library may not contain, read from its object files.
 
-Builds: the folders in STERNA_BUILD_DIR (separated by ':'), else build/release if it is there, else a build made here.
+Builds: the folders in STERNA_BUILD_DIR (separated by ":"); else build/release or what pip left in build/cp*;
+else one that is made here.
 """
 
 import os
@@ -12,8 +13,8 @@ import subprocess
 import pytest
 from tree import ROOT
 
-# A library does not end the process or print. (It does not throw either: test_tree.py looks for `throw` in the source,
-# because templates of the standard library leave __cxa_throw in our objects.)
+# A library does not end the process or print. It does not throw either, but that is looked for in the source
+# (test_tree.py), because templates of the standard library leave __cxa_throw in our objects.
 ENDS_OR_PRINTS = re.compile(
     r"abort|_?exit|_Exit|quick_exit|__assert_fail|perror|puts|putchar|fputs|fputc|putc|fwrite|"
     r"(__)?v?f?printf(_chk)?|(__)?v?dprintf(_chk)?|stdout|stderr|s?rand|random|rand_r"
@@ -40,12 +41,16 @@ def forbidden(symbol: str) -> str | None:
 def builds(tmp_path_factory: pytest.TempPathFactory) -> list[pathlib.Path]:
     if given := os.environ.get("STERNA_BUILD_DIR"):
         return [ROOT / folder for folder in given.split(":")]
-    if list((ROOT / "build/release").glob("**/libsterna.a")):
-        return [ROOT / "build/release"]
+    for build in [ROOT / "build/release", *sorted((ROOT / "build").glob("cp*"))]:
+        if list(build.glob("**/libsterna.a")):
+            return [build]
     if shutil.which("cmake") is None:
         pytest.skip("no build: set STERNA_BUILD_DIR, or install cmake")
     build = tmp_path_factory.mktemp("build")
-    for step in (["-S", str(ROOT), "-B", str(build), "-DSTERNA_TOOLS=OFF"], ["--build", str(build), "-j2", "--target", "sterna"]):
+    for step in (
+        ["-S", str(ROOT), "-B", str(build), "-DSTERNA_TOOLS=OFF"],
+        ["--build", str(build), "-j2", "--target", "sterna"],
+    ):
         done = subprocess.run(["cmake", *step], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return [build]
@@ -71,12 +76,16 @@ def test_library_neither_ends_the_process_nor_prints(builds: list[pathlib.Path])
 
 
 def isa_objects(build: pathlib.Path) -> dict[pathlib.Path, str]:
-    return {o: m[1] for o in build.glob("**/sterna_*.dir/**/*.o") if (m := re.search(r"/sterna_(\w+)\.dir/.*kernels/", str(o)))}
+    return {
+        o: m[1]
+        for o in build.glob("**/sterna_*.dir/**/*.o")
+        if (m := re.search(r"/sterna_(\w+)\.dir/.*kernels/", str(o)))
+    }
 
 
 def test_only_descriptors_leave_the_isa_folders(builds: list[pathlib.Path]) -> None:
-    """A weak symbol compiled with -mavx512f could replace the same one elsewhere, and crash an older machine; and what is
-    global must carry its instruction set in its name."""
+    """A weak symbol compiled with -mavx512f could replace the same one of another object and crash an older
+    machine; what is global must carry its instruction set in its name."""
     wrong = []
     for build in builds:
         objects = isa_objects(build)

@@ -16,7 +16,9 @@ SCRIPTS = {".py", ".sh", ".yml", ".yaml", ".cmake"}
 TEXT = CPP_SUFFIXES | SCRIPTS | {".md", ".txt", ".toml", ".json", ".in", ""}
 # Paths of one machine, and notes for later. Spelled in two parts so that this file does not contain them.
 UNWANTED = {
-    "a path of one machine": re.compile(r"(?<![\w.)}/])/(work|home|root|Users|tmp|mnt)/|/" + r"tmp\b(?![/\w])"),
+    "a path of one machine": re.compile(
+        r"(?<![\w.)}/])/(work|home|root|Users|tmp|mnt)/|/" + r"tmp\b(?![/\w])"
+    ),
     "unfinished work": re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b"),
 }
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
@@ -63,7 +65,11 @@ def test_nothing_unwanted() -> None:
     wrong = []
     for f in text_files():
         for number, line in enumerate(read(f).splitlines(), 1):
-            wrong += [f"{f}:{number}: {what}: {line.strip()}" for what, text in UNWANTED.items() if text.search(line)]
+            wrong += [
+                f"{f}:{number}: {what}: {line.strip()}"
+                for what, text in UNWANTED.items()
+                if text.search(line)
+            ]
     assert not wrong, "\n".join(wrong)
 
 
@@ -75,14 +81,16 @@ def test_library_never_throws() -> None:
 
 def test_every_cpp_test_is_in_a_suite_that_ctest_runs() -> None:
     suites = re.search(r"foreach\(suite ([\w ]+)\)", read(pathlib.Path("tests/CMakeLists.txt")))[1].split()
-    wrong = []
+    wrong, used = [], set()
     for f in files("tests", {".cpp"}):
         if f.name.endswith("_test.cpp") and f.parent.name in ("unit", "conformance", "golden"):
             text = read(f)
             named = re.findall(r'TEST_SUITE(?:_BEGIN)?\("([^"]*)"\)', text)
+            used.update(named)
             first_case, first_suite = text.find("TEST_CASE"), text.find("TEST_SUITE")
             if not named or set(named) - set(suites) or first_case < first_suite:
                 wrong.append(f"{f}: suites {named}, expected all cases in one of {suites}")
+    wrong += [f"suite {suite} has no test" for suite in suites if suite not in used]
     assert not wrong, "\n".join(wrong)
 
 

@@ -1,4 +1,4 @@
-"""The files of the source tree, as the rules see them: what git would track, build outputs and caches left out."""
+"""The files of the source tree, as the rules see them: without build outputs and caches."""
 
 import os
 import pathlib
@@ -22,4 +22,6 @@ def files(under: str = "", suffixes: set[str] | None = None) -> list[pathlib.Pat
 
 
 def cpp_files() -> list[pathlib.Path]:
-    return [f for top in ("include", "cpp", "python/bindings", "tests", "bench") for f in files(top, CPP_SUFFIXES)]
+    return [
+        f for top in ("include", "cpp", "python/bindings", "tests", "bench") for f in files(top, CPP_SUFFIXES)
+    ]

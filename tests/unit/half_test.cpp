@@ -1,4 +1,4 @@
-// base/half.h against the compiler's own _Float16 and against the definition of bfloat16.
+// base/half.h against the compiler's own 16-bit float and against the definition of bfloat16.
 #include "base/half.h"
 
 #include <doctest/doctest.h>
@@ -79,12 +79,18 @@ TEST_CASE("half: known f16 and bf16 values") {
   CHECK(f32_to_bf16(1e-45f) == 0x0000);
 }
 
-#ifdef __FLT16_MANT_DIG__
-TEST_CASE("half: f16 agrees with the compiler's _Float16") {
+#if defined(__aarch64__) || defined(__FLT16_MANT_DIG__)
+#ifdef __aarch64__
+using CompilerHalf = __fp16;  // older compilers have no _Float16 in C++ here
+#else
+using CompilerHalf = _Float16;
+#endif
+
+TEST_CASE("half: f16 agrees with the compiler's own type") {
   uint64_t differences = 0;
   float at = 0;
   for_each_interesting_float(f16_to_f32, [&](float f) {
-    const uint16_t expected = std::bit_cast<uint16_t>(_Float16(f)), got = f32_to_f16(f);
+    const uint16_t expected = std::bit_cast<uint16_t>(CompilerHalf(f)), got = f32_to_f16(f);
     const bool same = std::isnan(f) ? is_nan16(got, 0x7c00) && (got & 0x8000) == (expected & 0x8000) : got == expected;
     if (!same) ++differences, at = f;
   });
@@ -92,7 +98,7 @@ TEST_CASE("half: f16 agrees with the compiler's _Float16") {
   for (uint32_t h = 0; h < 0x10000; ++h) {
     if (is_nan16(uint16_t(h), 0x7c00)) continue;
     CHECK(std::bit_cast<uint32_t>(f16_to_f32(uint16_t(h))) ==
-          std::bit_cast<uint32_t>(float(std::bit_cast<_Float16>(uint16_t(h)))));
+          std::bit_cast<uint32_t>(float(std::bit_cast<CompilerHalf>(uint16_t(h)))));
   }
 }
 #endif

@@ -1,0 +1,207 @@
+// The self-test of the kernels: fixed inputs, every supported kernel against scalar byte for byte, scalar against digests recorded
+// at release (selftest_digests.inc). A difference to the record means this machine, a difference to scalar means this kernel.
+#include "sterna/selftest.h"
+
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <vector>
+
+#include "backends/cpu/packed.h"
+#include "base/checked_math.h"
+#include "kernels/contract/attention.h"
+#include "kernels/contract/elementwise.h"
+#include "kernels/contract/fgemm.h"
+#include "kernels/contract/qgemm.h"
+#include "kernels/registry.h"
+#include "runtime/sampler.h"
+
+namespace sterna {
+namespace {
+
+using namespace kernels;
+using runtime::Random;
+
+constexpr size_t kRows = 37, kDepth = 512, kTokens = 19;
+
+std::vector<float> floats(Random& r, size_t n) {
+  std::vector<float> v(n);
+  for (float& x : v) x = float(r.uniform() * 8 - 4);
+  return v;
+}
+std::vector<uint16_t> halves(Random& r, size_t n) {  // f16 in +-[0.0625, 0.125): also small as bf16
+  std::vector<uint16_t> v(n);
+  for (uint16_t& x : v) x = uint16_t(0x2c00 | (r.next() & 0x83ff));
+  return v;
+}
+template <class T>
+std::vector<T> bytes(Random& r, size_t n, int mask) {
+  std::vector<T> v(n);
+  for (T& x : v) x = T(r.next() & uint64_t(mask));
+  return v;
+}
+
+/// The spec that a variant's name (contract/qgemm.h) describes, with made-up zero point and block.
+formats::CodeSpec spec_of(const std::string& variant) {
+  static constexpr uint8_t kCodebook[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
+  formats::CodeSpec s;
+  s.bits = uint8_t(variant[1] - '0');
+  s.mul = s.bits == 1 ? 2 : 1;
+  const std::string flags = variant.substr(2, variant.find('_') - 2);
+  s.has_min = flags.find('m') != std::string::npos;
+  if (flags.find('c') != std::string::npos) s.codebook = kCodebook;
+  s.zero = s.codebook ? 128 : int16_t((1 << s.bits) / 2);
+  if (variant.ends_with("_row")) {
+    s.fold = Fold::kRow;
+  } else if (variant.ends_with("_block")) {
+    s.fold = Fold::kBlock, s.block = 64;
+  } else {
+    s.fold = Fold::kSuper, s.block = 256, s.sub = uint8_t(std::stoi(variant.substr(variant.find("super") + 5)));
+  }
+  return s;
+}
+
+std::vector<float> run_qgemm(const Kernel& k) {
+  Random r(1);
+  const formats::CodeSpec s = spec_of(k.variant);
+  const cpu::PackedLayout l = cpu::packed_layout(s, kRows, kDepth, false);
+  const size_t n_blocks = s.block ? kDepth / s.block : 1, n_subs = s.sub ? kDepth / s.sub : n_blocks;
+  std::vector<uint8_t> panels(l.bytes() + 64);
+  uint8_t* base = panels.data() + (64 - reinterpret_cast<uintptr_t>(panels.data()) % 64) % 64;
+  for (size_t p = 0; p < l.n_panels; p++) {
+    const auto codes = bytes<uint8_t>(r, 16 * kDepth, (1 << s.bits) - 1);
+    const auto d = halves(r, 16 * n_blocks), m = halves(r, 16 * n_blocks);
+    const auto row_scales = floats(r, 16);
+    const auto sc = bytes<int8_t>(r, 16 * n_subs, s.has_min ? 15 : 127);
+    const auto mn = bytes<uint8_t>(r, 16 * n_subs, 15);
+    const void* scale = s.fold == Fold::kRow ? static_cast<const void*>(row_scales.data()) : d.data();
+    cpu::pack_panel(l, {codes.data(), scale, m.data(), sc.data(), mn.data()}, base + p * l.panel_bytes);
+  }
+  const auto act = bytes<int8_t>(r, kTokens * kDepth, 255);
+  const auto a_scale = floats(r, kTokens * n_blocks);
+  std::vector<int32_t> sums(kTokens * n_subs);
+  for (size_t i = 0; i < sums.size(); i++)
+    for (size_t j = 0; j < kDepth / n_subs; j++) sums[i] += act[i * (kDepth / n_subs) + j];
+  std::vector<float> out(kTokens * kRows);
+  for (size_t t = 0, n = 1; t < kTokens; t += n, n = kTokens - t)  // one token, then the rest together
+    as<QGemmFn>(k)({base, l.panel_bytes, l.meta_offset, l.n_chunks, s.block / 32u, s.zero, s.codebook, false,
+                    act.data() + t * kDepth, kDepth, a_scale.data() + t * n_blocks, n_blocks, sums.data() + t * n_subs, n_subs,
+                    out.data() + t * kRows, kRows, kRows, n});
+  return out;
+}
+
+std::vector<float> run_fgemm(const Kernel& k) {
+  Random r(2);
+  const bool wide = !std::strcmp(k.variant, "f32");
+  const auto w32 = floats(r, kRows * kDepth);
+  const auto w16 = halves(r, kRows * kDepth);
+  const auto x = floats(r, kTokens * kDepth);
+  std::vector<float> out(kTokens * kRows);
+  const void* w = wide ? static_cast<const void*>(w32.data()) : w16.data();
+  const size_t depth = kDepth - 5;  // with a tail
+  for (size_t t = 0, n = 1; t < kTokens; t += n, n = kTokens - t)
+    as<FGemmFn>(k)({w, kDepth * (wide ? 4 : 2), depth, x.data() + t * kDepth, kDepth, out.data() + t * kRows, kRows, kRows, n});
+  return out;
+}
+
+std::vector<float> run_attention(const Kernel& k) {
+  Random r(3);
+  constexpr size_t kHeads = 3, kDim = 72, kPositions = 300;
+  const auto q = floats(r, kHeads * kDim);
+  const auto keys = halves(r, kPositions * kDim), values = halves(r, kPositions * kDim);
+  std::vector<float> out(kHeads * kDim);
+  as<AttentionFn>(k)({q.data(), kDim, kHeads, keys.data(), values.data(), kDim, kPositions, 0.3f, out.data(), kDim});
+  return out;
+}
+
+std::vector<float> run_elementwise(const Kernel& k) {
+  Random r(4);
+  const size_t n = k.family == Family::quantize ? kDepth : kDepth - 5;
+  auto x = floats(r, n), w = floats(r, n);
+  std::vector<float> y = w;
+  switch (k.family) {
+    case Family::rmsnorm: as<RmsNormFn>(k)(x.data(), w.data(), n, 1e-5f, y.data()); break;
+    case Family::softmax: as<SoftmaxFn>(k)(x.data(), n, y.data()); break;
+    case Family::glu: as<GluFn>(k)(x.data(), w.data(), n, y.data()); break;
+    case Family::add: as<AddFn>(k)(x.data(), n, y.data()); break;
+    case Family::rope: as<RopeFn>(k)(y.data(), x.data(), x.data() + n / 2, 128); break;
+    default: {  // quantize
+      std::vector<int8_t> codes(kDepth);
+      std::vector<float> scale(kDepth / 32);
+      std::vector<int32_t> sum(kDepth / 32);
+      as<QuantizeFn>(k)({x.data(), n, 64, 32, codes.data(), scale.data(), sum.data()});
+      y = scale;
+      y.insert(y.end(), codes.begin(), codes.end());
+      y.insert(y.end(), sum.begin(), sum.end());
+    }
+  }
+  return y;
+}
+
+std::vector<float> run(const Kernel& k) {
+  switch (k.family) {
+    case Family::qgemm: return run_qgemm(k);
+    case Family::fgemm: return run_fgemm(k);
+    case Family::attention: return run_attention(k);
+    default: return run_elementwise(k);
+  }
+}
+
+/// FNV-1a, 64 bits.
+uint64_t digest(const std::vector<float>& v) {
+  uint64_t h = 0xcbf29ce484222325;
+  std::vector<uint8_t> b(v.size() * sizeof(float));
+  std::memcpy(b.data(), v.data(), b.size());
+  for (uint8_t x : b) h = (h ^ x) * 0x100000001b3;
+  return h;
+}
+
+std::string name_of(const Kernel& k, bool with_isa) {
+  return std::string(k.family_name) + "_" + k.variant + (with_isa ? std::string("_") + k.isa : "");
+}
+
+}  // namespace
+
+void list_kernels(const std::function<void(const KernelInfo&)>& visit) {
+  for (const kernels::Isa& isa : kernels::isas())
+    for (const Kernel* k : isa.kernels)
+      visit({name_of(*k, true), k->family_name, k->variant, k->isa, isa.supported(), kernels::find(k->family, k->variant) == k});
+}
+
+Status selftest_kernels(const std::function<void(const std::string&)>& report) {
+#define STERNA_DIGEST(name, value) {name, value},
+  static const std::map<std::string, uint64_t> recorded = {
+#include "runtime/selftest_digests.inc"
+  };
+#undef STERNA_DIGEST
+  std::map<std::string, std::vector<float>> scalar;
+  std::string wrong_machine, wrong_kernels;
+  const std::span<const kernels::Isa> isas = kernels::isas();
+  for (size_t i = isas.size(); i-- > 0;) {  // scalar is last in the list and first here
+    if (!isas[i].supported()) continue;
+    for (const Kernel* k : isas[i].kernels) {
+      const std::vector<float> got = run(*k);
+      const std::string base = name_of(*k, false), full = name_of(*k, true);
+      const bool is_scalar = i + 1 == isas.size();
+      if (is_scalar) scalar[base] = got;
+      const auto record = recorded.find(base);
+      char hex[20];
+      std::snprintf(hex, sizeof hex, "0x%016llx", static_cast<unsigned long long>(digest(got)));
+      if (is_scalar && (record == recorded.end() || record->second != digest(got))) {
+        wrong_machine += (wrong_machine.empty() ? "" : ", ") + base;
+        report(full + " FAILED: digest " + hex + " is not the recorded one");
+      } else if (std::memcmp(got.data(), scalar[base].data(), got.size() * sizeof(float)) != 0) {
+        wrong_kernels += (wrong_kernels.empty() ? "" : ", ") + full;
+        report(full + " FAILED: differs from scalar");
+      } else {
+        report(full + " ok");
+      }
+    }
+  }
+  if (!wrong_machine.empty())
+    return Status(Code::kCorrupt, "[selftest] this machine (or this build): plain scalar code gives other results than recorded: " + wrong_machine);
+  if (!wrong_kernels.empty()) return Status(Code::kCorrupt, "[selftest] this kernel: " + wrong_kernels + "; force another instruction set");
+  return {};
+}
+
+}  // namespace sterna

@@ -1,0 +1,333 @@
+"""The part of sterna that is written in C++. Use `import sterna`."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import numpy
+from numpy.typing import NDArray
+
+def version() -> str: ...
+
+class IsaInfo:
+    """An instruction set compiled into this build."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def requires(self) -> str:
+        """The CPU features it needs, in words."""
+
+    @property
+    def supported(self) -> bool:
+        """This machine can run it."""
+
+    @property
+    def active(self) -> bool:
+        """Kernels come from this set or from one below it."""
+
+class KernelInfo:
+    """A kernel of this build."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def family(self) -> str: ...
+    @property
+    def variant(self) -> str: ...
+    @property
+    def isa(self) -> str: ...
+    @property
+    def supported(self) -> bool:
+        """This machine can run it."""
+
+    @property
+    def chosen(self) -> bool:
+        """It is the one in use for its variant."""
+
+def isas() -> list[IsaInfo]:
+    """The instruction sets of this build, best first."""
+
+def force_isa(name: str) -> None:
+    """
+    Use only `name` and the sets below it for what is loaded or packed from now on; "auto" lifts it.
+    """
+
+def kernels() -> list[KernelInfo]:
+    """Every kernel of this build, best instruction set first."""
+
+def cpu_name() -> str:
+    """The CPU's model name."""
+
+def usable_cpus() -> int:
+    """CPUs this process may use: affinity and cgroup quota."""
+
+def selftest_kernels(report: Callable) -> None:
+    """
+    Run every kernel against the reference; `report` gets a line for each. See sterna.selftest().
+    """
+
+class GgufTensor:
+    """A tensor's description."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def shape(self) -> list[int]:
+        """The fastest dimension first, as in the file."""
+
+    @property
+    def type_id(self) -> int: ...
+    @property
+    def offset(self) -> int:
+        """Bytes from the start of the file."""
+
+    @property
+    def bytes(self) -> int: ...
+
+class GgufFile:
+    """A validated GGUF file; see sterna.open_gguf()."""
+
+    @staticmethod
+    def open(path: bytes) -> GgufFile: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def file_bytes(self) -> int:
+        """All parts of a split file together."""
+
+    def keys(self) -> list[str]:
+        """Names of the metadata keys, in the file's order."""
+
+    def __getitem__(self, key: str) -> int | float | str | list[int] | list[float] | list[str]:
+        """A metadata value."""
+
+    def tensors(self) -> list[GgufTensor]:
+        """Descriptions of all tensors, in the file's order."""
+
+class PackedWeights:
+    @property
+    def rows(self) -> int: ...
+    @property
+    def depth(self) -> int: ...
+    @property
+    def bits(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def kernel(self) -> str: ...
+    def matmul(
+        self,
+        x: Annotated[
+            NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+        ],
+        out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu")],
+        n_threads: int,
+    ) -> None: ...
+
+def pack(
+    codes: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    scales: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    bits: int,
+    zero: int,
+    block: int,
+) -> PackedWeights: ...
+def dequantize(
+    format: str,
+    data: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    row_elems: int,
+    out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu")],
+) -> None: ...
+
+class Token:
+    """What `on_token` gets."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def text(self) -> str:
+        """Empty while a character is incomplete."""
+
+class Completion:
+    """What Model.complete() returns."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def tokens(self) -> list[int]:
+        """Generated ids, without the one that ended the generation."""
+
+    @property
+    def stop_reason(self) -> str:
+        """
+        "end" of the model's text, "length" (max_tokens), "context" is full, "stop" text, "callback".
+        """
+
+    @property
+    def n_prompt(self) -> int:
+        """Prompt tokens."""
+
+    @property
+    def n_reused(self) -> int:
+        """Prompt tokens kept from the call before."""
+
+    @property
+    def prompt_seconds(self) -> float: ...
+    @property
+    def decode_seconds(self) -> float: ...
+
+class TensorInfo:
+    """A tensor of a loaded model."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def shape(self) -> list[int]:
+        """The fastest dimension first, as in the file."""
+
+    @property
+    def bytes(self) -> int:
+        """In the file."""
+
+    @property
+    def kernel(self) -> str:
+        """That multiplies with it; empty if none does."""
+
+    @property
+    def why(self) -> str:
+        """Why this kernel, in words."""
+
+class ModelInfo:
+    """What Model.info returns."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def architecture(self) -> str: ...
+    @property
+    def tokenizer(self) -> str: ...
+    @property
+    def pre(self) -> str:
+        """Name of the pre-tokenizer."""
+
+    @property
+    def activation(self) -> str: ...
+    @property
+    def file_bytes(self) -> int: ...
+    @property
+    def n_params(self) -> int: ...
+    @property
+    def weight_bytes(self) -> int:
+        """In memory after packing."""
+
+    @property
+    def bytes_per_token(self) -> int:
+        """Weight bytes read to decode one token."""
+
+    @property
+    def n_layer(self) -> int: ...
+    @property
+    def n_embd(self) -> int: ...
+    @property
+    def n_ff(self) -> int: ...
+    @property
+    def n_head(self) -> int: ...
+    @property
+    def n_head_kv(self) -> int: ...
+    @property
+    def head_dim(self) -> int: ...
+    @property
+    def n_vocab(self) -> int: ...
+    @property
+    def n_ctx_train(self) -> int: ...
+    @property
+    def n_ctx(self) -> int: ...
+    @property
+    def n_threads(self) -> int: ...
+    @property
+    def isa(self) -> str:
+        """The best instruction set in use."""
+
+    @property
+    def main_format(self) -> str:
+        """The format that holds most weights."""
+
+    @property
+    def chat_template(self) -> str: ...
+    @property
+    def bos_text(self) -> str: ...
+    @property
+    def eos_text(self) -> str: ...
+    @property
+    def add_bos(self) -> bool: ...
+    @property
+    def bos(self) -> int: ...
+    @property
+    def eos(self) -> int: ...
+    @property
+    def eot(self) -> int: ...
+    @property
+    def warnings(self) -> list[str]:
+        """What had to be guessed or ignored."""
+
+    @property
+    def load_seconds(self) -> float: ...
+
+class Model:
+    @staticmethod
+    def load(
+        path: bytes,
+        n_threads: int | None,
+        n_ctx: int | None,
+        n_batch: int,
+        pre: str,
+        activation: str,
+        progress: Callable | None,
+    ) -> Model: ...
+    @property
+    def info(self) -> ModelInfo: ...
+    def tensors(self) -> list[TensorInfo]: ...
+    def metadata(self) -> dict[str, str]: ...
+    def tokenize(self, text: bytes, add_special: bool, parse_special: bool) -> list[int]: ...
+    def detokenize(
+        self,
+        tokens: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+        special: bool,
+    ) -> str: ...
+    def is_eog(self, token: int) -> bool: ...
+    def forward(
+        self,
+        tokens: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+        out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu")],
+    ) -> None: ...
+    def generate(
+        self,
+        prompt: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+        *,
+        max_tokens: int,
+        temperature: float,
+        top_k: int,
+        top_p: float,
+        min_p: float,
+        repeat_penalty: float,
+        repeat_last_n: int,
+        seed: int,
+        ignore_eos: bool,
+        stop: Sequence[str],
+        on_token: Callable | None,
+        keep_going: Callable | None,
+    ) -> Completion: ...
+    def perplexity(
+        self,
+        tokens: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+        window: int,
+        progress: Callable | None,
+    ) -> tuple[float, int]: ...
+    def bench(self, n_prompt: int, n_gen: int, n_depth: int) -> float: ...
