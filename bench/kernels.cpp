@@ -1,6 +1,7 @@
-// The kernel microbenchmark: every kernel of every supported instruction set on the matrices of bench/shapes/*.txt, one
-// thread, median of the calls that fit into --min-time. Prints a table; --json writes google-benchmark's format.
-// Matrices are cycled through copies that exceed the caches (--cold-mb), as the weights of a real model are.
+// The kernel microbenchmark: every kernel of every supported instruction set on the matrices of
+// bench/shapes/*.txt, one thread, median of the calls that fit into --min-time. Prints a table; --json writes
+// google-benchmark's format. Matrices are cycled through copies that exceed the caches (--cold-mb), as the
+// weights of a real model are.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -45,7 +46,8 @@ constexpr char kUsage[] =
     "                            [--cold-mb MB] [--json FILE]\n"
     "  --filter   only benchmarks whose name family/variant/isa/shape/tokens contains TEXT\n"
     "  --shapes   lines `name rows depth`, # comments; default: square 2560 2560\n"
-    "  --cold-mb  copies of a matrix are cycled through until they take this much; 0 = one copy, warm caches\n";
+    "  --cold-mb  copies of a matrix are cycled through until they take this much; 0 = one copy, warm "
+    "caches\n";
 
 struct Work {
   double macs = 0;   ///< Per call.
@@ -60,7 +62,8 @@ struct Row {
   Work work;
 };
 
-/// Bytes that are the same in every run (xorshift), enough of them to hide no pattern from a branch or a prefetcher.
+/// Bytes that are the same in every run (xorshift), enough of them to hide no pattern from a branch or a
+/// prefetcher.
 const std::vector<uint8_t>& noise() {
   static const std::vector<uint8_t> bytes = [] {
     std::vector<uint8_t> b(65536);
@@ -75,7 +78,8 @@ const std::vector<uint8_t>& noise() {
 }
 
 void fill_noise(uint8_t* p, size_t n) {
-  for (size_t i = 0; i < n; i += noise().size()) std::memcpy(p + i, noise().data(), std::min(noise().size(), n - i));
+  for (size_t i = 0; i < n; i += noise().size())
+    std::memcpy(p + i, noise().data(), std::min(noise().size(), n - i));
 }
 
 /// Numbers in [-1, 1).
@@ -97,7 +101,8 @@ class Weights {
     return copy(0);
   }
   uint8_t* copy(size_t i) {
-    return buffer_.data() + (64 - reinterpret_cast<uintptr_t>(buffer_.data()) % 64) % 64 + i % copies_ * bytes_;
+    return buffer_.data() + (64 - reinterpret_cast<uintptr_t>(buffer_.data()) % 64) % 64 +
+           i % copies_ * bytes_;
   }
   size_t copies() const { return copies_; }
 
@@ -122,13 +127,15 @@ Work qgemm_work(const Kernel& kernel, const Shape& shape, size_t tokens, size_t 
   const size_t sub_bytes = super ? n_sums * (has_min && sub == 32 ? 32 : 16) : 0;
   const size_t meta = row ? 64 : n_blocks * 32 * (has_min ? 2 : 1) + sub_bytes;
   const size_t code_bytes = depth / 32 * bits * 64, panel_bytes = (code_bytes + meta + 63) / 64 * 64;
-  const size_t n_rows = std::min(shape.rows, kMaxMatrixBytes / panel_bytes * 16), n_panels = (n_rows + 15) / 16;
+  const size_t n_rows = std::min(shape.rows, kMaxMatrixBytes / panel_bytes * 16),
+               n_panels = (n_rows + 15) / 16;
 
   weights.resize(n_panels * panel_bytes, cold_mb);
   for (size_t i = 0; i < weights.copies() * n_panels; ++i) {
     uint8_t* panel = weights.copy(i / n_panels) + i % n_panels * panel_bytes;
     fill_noise(panel, code_bytes);
-    std::memset(panel + code_bytes, 0x2c, panel_bytes - code_bytes);  // ordinary scales as f16, f32 and int8 alike
+    std::memset(panel + code_bytes, 0x2c,
+                panel_bytes - code_bytes);  // ordinary scales as f16, f32 and int8 alike
   }
   struct Inputs {
     std::vector<int8_t> act;
@@ -145,14 +152,16 @@ Work qgemm_work(const Kernel& kernel, const Shape& shape, size_t tokens, size_t 
   std::memcpy(in->codebook, noise().data(), 16);
 
   kernels::QGemmArgs a{};
-  a.panel_bytes = panel_bytes, a.meta_offset = code_bytes, a.n_chunks = depth / 32, a.block_chunks = row ? 0 : block / 32;
+  a.panel_bytes = panel_bytes, a.meta_offset = code_bytes, a.n_chunks = depth / 32,
+  a.block_chunks = row ? 0 : block / 32;
   a.zero = 1, a.codebook = codebook ? in->codebook : nullptr;
   a.act = in->act.data(), a.act_stride = depth;
   a.a_scale = in->a_scale.data(), a.a_scale_stride = n_blocks;
   a.a_sum = in->a_sum.data(), a.a_sum_stride = n_sums;
   a.out = in->out.data(), a.out_stride = n_rows, a.n_rows = n_rows, a.n_tokens = tokens;
   const auto fn = kernels::as<kernels::QGemmFn>(kernel);
-  return {double(n_rows) * double(depth) * double(tokens), double(n_panels * panel_bytes), [=, &weights](size_t call) mutable {
+  return {double(n_rows) * double(depth) * double(tokens), double(n_panels * panel_bytes),
+          [=, &weights](size_t call) mutable {
             a.panels = weights.copy(call);
             fn(a);
             (void)in;
@@ -161,13 +170,16 @@ Work qgemm_work(const Kernel& kernel, const Shape& shape, size_t tokens, size_t 
 
 Work fgemm_work(const Kernel& kernel, const Shape& shape, size_t tokens, size_t cold_mb, Weights& weights) {
   const bool f32 = std::strcmp(kernel.variant, "f32") == 0, f16 = std::strcmp(kernel.variant, "f16") == 0;
-  const size_t row_bytes = shape.depth * (f32 ? 4 : 2), n_rows = std::min(shape.rows, kMaxMatrixBytes / row_bytes);
+  const size_t row_bytes = shape.depth * (f32 ? 4 : 2),
+               n_rows = std::min(shape.rows, kMaxMatrixBytes / row_bytes);
   std::vector<uint8_t> row(row_bytes);
   for (size_t k = 0; k < shape.depth; ++k) {
     const float v = noise_float(k);
     const uint16_t half = f16 ? f32_to_f16(v) : f32_to_bf16(v);
-    if (f32) std::memcpy(&row[4 * k], &v, 4);
-    else std::memcpy(&row[2 * k], &half, 2);
+    if (f32)
+      std::memcpy(&row[4 * k], &v, 4);
+    else
+      std::memcpy(&row[2 * k], &half, 2);
   }
   weights.resize(n_rows * row_bytes, cold_mb);
   for (size_t i = 0; i < weights.copies() * n_rows; ++i) {
@@ -211,7 +223,8 @@ Work small_work(const Kernel& kernel, size_t n) {
       const auto fn = kernels::as<kernels::RmsNormFn>(kernel);
       return {0, 3 * touched, [=](size_t) { fn(b->x.data(), b->y.data(), n, 1e-5f, b->z.data()); }};
     }
-    case Family::rope: {  // heads of 128, rotated by (0.6, 0.8) so that repetition neither grows nor shrinks them
+    case Family::rope: {  // heads of 128, rotated by (0.6, 0.8) so that repetition neither grows nor shrinks
+                          // them
       b->y.assign(64, 0.6f), b->z.assign(64, 0.8f);
       const auto fn = kernels::as<kernels::RopeFn>(kernel);
       return {0, 2 * touched, [=](size_t) {
@@ -237,17 +250,21 @@ Work small_work(const Kernel& kernel, size_t n) {
       for (size_t i = 0; i < b->kv.size(); ++i) b->kv[i] = f32_to_f16(noise_float(i));
       b->x.resize(kHeads * kDim), b->y.resize(kHeads * kDim);
       const auto fn = kernels::as<kernels::AttentionFn>(kernel);
-      return {2.0 * double(kHeads * kDim * n), 4.0 * double(n * kDim), [=](size_t) {
-                fn({b->x.data(), kDim, kHeads, b->kv.data(), b->kv.data(), kDim, n, 0.088f, b->y.data(), kDim});
-              }};
+      return {
+          2.0 * double(kHeads * kDim * n), 4.0 * double(n * kDim), [=](size_t) {
+            fn({b->x.data(), kDim, kHeads, b->kv.data(), b->kv.data(), kDim, n, 0.088f, b->y.data(), kDim});
+          }};
     }
-    default: return {};
+    default:
+      return {};
   }
 }
 
 Row measure(std::string name, Work work, double min_time) {
   using Clock = std::chrono::steady_clock;
-  const auto seconds = [](Clock::time_point from) { return std::chrono::duration<double>(Clock::now() - from).count(); };
+  const auto seconds = [](Clock::time_point from) {
+    return std::chrono::duration<double>(Clock::now() - from).count();
+  };
   const auto warm = Clock::now();
   work.run(0);
   // Short calls are timed in groups of at least 10 us, or the clock would be measured.
@@ -275,8 +292,10 @@ bool read_shapes(const char* path, std::vector<Shape>* shapes) {
     const char* text = line + std::strspn(line, " \t\r\n");
     if (!*text || *text == '#') continue;
     ok = std::sscanf(text, "%127s %zu %zu", name, &rows, &depth) == 3 && rows > 0 && depth > 0;
-    if (ok) shapes->push_back({name, rows, depth});
-    else std::fprintf(stderr, "%s:%d: expected `name rows depth`\n", path, number);
+    if (ok)
+      shapes->push_back({name, rows, depth});
+    else
+      std::fprintf(stderr, "%s:%d: expected `name rows depth`\n", path, number);
   }
   std::fclose(f);
   return ok;
@@ -287,10 +306,14 @@ bool parse(int argc, char** argv, Options* o) {
     const std::string flag = argv[i];
     if (i + 1 == argc) return false;
     const char* value = argv[i + 1];
-    if (flag == "--filter") o->filter = value;
-    else if (flag == "--json") o->json = value;
-    else if (flag == "--min-time") o->min_time = std::atof(value);
-    else if (flag == "--cold-mb") o->cold_mb = std::strtoul(value, nullptr, 10);
+    if (flag == "--filter")
+      o->filter = value;
+    else if (flag == "--json")
+      o->json = value;
+    else if (flag == "--min-time")
+      o->min_time = std::atof(value);
+    else if (flag == "--cold-mb")
+      o->cold_mb = std::strtoul(value, nullptr, 10);
     else if (flag == "--shapes") {
       if (!read_shapes(value, &o->shapes)) return false;
     } else if (flag == "--tokens") {
@@ -329,20 +352,23 @@ bool write_json(const Options& o, const std::vector<Row>& rows, const char* exec
   for (const IsaInfo& isa : sterna::isas()) {
     if (isa.supported) isas += (isas.empty() ? "\"" : ", \"") + isa.name + "\"";
   }
-  std::fprintf(f,
-               "{\n  \"context\": {\"date\": \"%s\", \"executable\": \"%s\", \"cpu\": \"%s\", \"num_cpus\": %d, "
-               "\"isas\": [%s], \"threads\": 1, \"compiler\": \"%s\", \"min_time\": %g, \"cold_mb\": %zu},\n"
-               "  \"benchmarks\": [",
-               date, escaped(executable).c_str(), escaped(cpu_name()).c_str(), usable_cpus(), isas.c_str(),
-               escaped(__VERSION__).c_str(), o.min_time, o.cold_mb);
+  std::fprintf(
+      f,
+      "{\n  \"context\": {\"date\": \"%s\", \"executable\": \"%s\", \"cpu\": \"%s\", \"num_cpus\": %d, "
+      "\"isas\": [%s], \"threads\": 1, \"compiler\": \"%s\", \"min_time\": %g, \"cold_mb\": %zu},\n"
+      "  \"benchmarks\": [",
+      date, escaped(executable).c_str(), escaped(cpu_name()).c_str(), usable_cpus(), isas.c_str(),
+      escaped(__VERSION__).c_str(), o.min_time, o.cold_mb);
   for (size_t i = 0; i < rows.size(); ++i) {
     const Row& r = rows[i];
-    std::fprintf(f,
-                 "%s\n    {\"name\": \"%s\", \"run_type\": \"aggregate\", \"aggregate_name\": \"median\", \"iterations\": %zu, "
-                 "\"real_time\": %.4f, \"best_time\": %.4f, \"time_unit\": \"us\", \"gmac_per_second\": %.4f, "
-                 "\"gbytes_per_second\": %.4f}",
-                 i ? "," : "", r.name.c_str(), r.iterations, r.median * 1e6, r.best * 1e6, r.work.macs / r.median * 1e-9,
-                 r.work.bytes / r.median * 1e-9);
+    std::fprintf(
+        f,
+        "%s\n    {\"name\": \"%s\", \"run_type\": \"aggregate\", \"aggregate_name\": \"median\", "
+        "\"iterations\": %zu, "
+        "\"real_time\": %.4f, \"best_time\": %.4f, \"time_unit\": \"us\", \"gmac_per_second\": %.4f, "
+        "\"gbytes_per_second\": %.4f}",
+        i ? "," : "", r.name.c_str(), r.iterations, r.median * 1e6, r.best * 1e6,
+        r.work.macs / r.median * 1e-9, r.work.bytes / r.median * 1e-9);
   }
   std::fprintf(f, "\n  ]\n}\n");
   return std::fclose(f) == 0;
@@ -353,8 +379,8 @@ bool write_json(const Options& o, const std::vector<Row>& rows, const char* exec
 int main(int argc, char** argv) {
   Options o;
   if (!parse(argc, argv, &o)) return std::fputs(kUsage, stderr), 2;
-  std::printf("%s, %d CPUs, one thread\n%-58s %12s %10s %10s\n", cpu_name().c_str(), usable_cpus(), "benchmark",
-              "median us", "GMAC/s", "GB/s");
+  std::printf("%s, %d CPUs, one thread\n%-58s %12s %10s %10s\n", cpu_name().c_str(), usable_cpus(),
+              "benchmark", "median us", "GMAC/s", "GB/s");
   Weights weights;
   std::vector<Row> rows;
   const auto wanted = [&](const std::string& name) { return name.find(o.filter) != std::string::npos; };

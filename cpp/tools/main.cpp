@@ -40,7 +40,7 @@ void print_help(FILE* to) {
   std::fprintf(to, "usage: sterna-run COMMAND [FLAGS]\n");
 #define STERNA_COMMAND(name, summary) std::fprintf(to, "\n%s: %s\n", #name, summary);
 #define STERNA_FLAG(command, s, l, field, value, help) \
-  std::fprintf(to, "  %-2s%s %-16s %-5s %s\n", s, *s ? "," : " ", l, value, help);
+  std::fprintf(to, "  %-2s%s %-19s %-5s %s\n", s, *s ? "," : " ", l, value, help);
 #include "commands.inc"
 #undef STERNA_COMMAND
 #undef STERNA_FLAG

@@ -61,7 +61,7 @@ def cpu_name() -> str:
 def usable_cpus() -> int:
     """CPUs this process may use: affinity and cgroup quota."""
 
-def selftest_kernels(report: Callable) -> None:
+def selftest_kernels(report: Callable[[str], object]) -> None:
     """
     Run every kernel against the reference; `report` gets a line for each. See sterna.selftest().
     """
@@ -289,7 +289,7 @@ class Model:
         n_batch: int,
         pre: str,
         activation: str,
-        progress: Callable | None,
+        progress: Callable[[float], object] | None,
     ) -> Model: ...
     @property
     def info(self) -> ModelInfo: ...
@@ -321,13 +321,13 @@ class Model:
         seed: int,
         ignore_eos: bool,
         stop: Sequence[str],
-        on_token: Callable | None,
-        keep_going: Callable | None,
+        on_token: Callable[[Token], object] | None,
+        keep_going: Callable[[], object] | None,
     ) -> Completion: ...
     def perplexity(
         self,
         tokens: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
         window: int,
-        progress: Callable | None,
+        progress: Callable[[float, int], object] | None,
     ) -> tuple[float, int]: ...
     def bench(self, n_prompt: int, n_gen: int, n_depth: int) -> float: ...

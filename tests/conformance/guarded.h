@@ -1,7 +1,8 @@
-// Buffers between two unmapped pages: an access past the end (or, placed at the start, before it) faults at once, with or
-// without a sanitizer. The bytes of the mapped pages that belong to no element are canaries.
+// Buffers between two unmapped pages: an access past the end (or, placed at the start, before it) faults at
+// once, with or without a sanitizer. The bytes of the mapped pages that belong to no element are canaries.
 #pragma once
 
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
 namespace sterna::testing {
 
@@ -35,8 +37,8 @@ class Guarded {
   Guarded(const Guarded&) = delete;
   Guarded& operator=(const Guarded&) = delete;
 
-  /// Places n <= capacity elements directly before the page after (kEnd) or directly after the page before (kStart), with
-  /// no more alignment than that gives, and fills everything with canaries.
+  /// Places n <= capacity elements directly before the page after (kEnd) or directly after the page before
+  /// (kStart), with no more alignment than that gives, and fills everything with canaries.
   T* fit(size_t n, Side side = Side::kEnd) {
     if (n * sizeof(T) > body_bytes_) std::abort();
     bytes_ = n * sizeof(T);
@@ -66,6 +68,38 @@ class Guarded {
  private:
   uint8_t *map_, *body_, *data_;
   size_t map_bytes_, body_bytes_, bytes_;
+};
+
+/// While it lives, a memory fault first prints `what` and then takes its usual course (doctest's report).
+class FaultContext {
+ public:
+  explicit FaultContext(std::string what) : text_("memory fault in " + std::move(what) + "\n") {
+    current_ = this;
+    struct sigaction action {};
+    action.sa_handler = on_fault;
+    action.sa_flags = SA_ONSTACK;
+    sigaction(SIGSEGV, &action, &old_segv_);
+    sigaction(SIGBUS, &action, &old_bus_);
+  }
+  ~FaultContext() { restore(); }
+  FaultContext(const FaultContext&) = delete;
+  FaultContext& operator=(const FaultContext&) = delete;
+
+ private:
+  void restore() {
+    sigaction(SIGSEGV, &old_segv_, nullptr);
+    sigaction(SIGBUS, &old_bus_, nullptr);
+  }
+  /// Returning repeats the faulting instruction, now under the previous handler.
+  static void on_fault(int) {
+    const ssize_t ignored = write(STDERR_FILENO, current_->text_.data(), current_->text_.size());
+    (void)ignored;
+    current_->restore();
+  }
+  static inline FaultContext* current_;
+  const std::string text_;
+  struct sigaction old_segv_ {
+  }, old_bus_{};
 };
 
 }  // namespace sterna::testing

@@ -1,5 +1,5 @@
-// What the conformance tests of all kernel families share: which kernels to run, whether all of them were, test numbers and
-// the comparison of outputs.
+// What the conformance tests of all kernel families share: which kernels to run, whether all of them were,
+// test numbers and the comparison of outputs.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -34,13 +34,15 @@ class Kernels {
   /// All variants of the family in any supported list.
   std::vector<std::string> variants() const;
 
-  /// Calls test(kernel) for each kernel of the variant, with the kernel's name in doctest's context, until one CHECK fails:
-  /// `test` returns an error, or "" if all is well.
+  /// Calls test(kernel) for each kernel of the variant, with the kernel's name in doctest's context, until
+  /// one CHECK fails: `test` returns an error, or "" if all is well.
   template <class Test>
   void run(const std::string& variant, const std::string& what, Test test) {
     for (Entry& e : entries_) {
       if (e.failed || variant != e.kernel->variant) continue;
-      INFO(title(*e.kernel) << ": " << what);
+      const std::string name = title(*e.kernel) + ": " + what;
+      INFO(name);
+      const FaultContext context(name);
       ++e.runs;
       const std::string error = test(*e.kernel);
       e.failed = !error.empty();
@@ -48,7 +50,8 @@ class Kernels {
     }
   }
 
-  /// Fails unless every kernel ran, each list has all variants of scalar, and the best ISA of this CPU was among them.
+  /// Fails unless every kernel ran, each list has all variants of scalar, and the best ISA of this CPU was
+  /// among them.
   void check_covered() const;
 
  private:
@@ -94,14 +97,15 @@ template <class Int>
 std::string compare_ints(const char* what, const Int* got, const Int* want, size_t n) {
   for (size_t i = 0; i < n; ++i) {
     if (got[i] != want[i]) {
-      return std::string(what) + "[" + std::to_string(i) + "]: got " + std::to_string(got[i]) + ", expected " +
-             std::to_string(want[i]);
+      return std::string(what) + "[" + std::to_string(i) + "]: got " + std::to_string(got[i]) +
+             ", expected " + std::to_string(want[i]);
     }
   }
   return "";
 }
 
-/// An output rectangle out[t * stride + r] in a guarded buffer; whatever lies around the rectangle must stay as it is.
+/// An output rectangle out[t * stride + r] in a guarded buffer; whatever lies around the rectangle must stay
+/// as it is.
 class OutputRectangle {
  public:
   explicit OutputRectangle(size_t capacity) : buffer_(capacity) {}

@@ -9,7 +9,8 @@
 namespace sterna::testing {
 namespace {
 
-/// How the scores are spread: flat ones exercise the sums, steep ones the maxima and the rescaling between chunks.
+/// How the scores are spread: flat ones exercise the sums, steep ones the maxima and the rescaling between
+/// chunks.
 enum class Data { kFlat, kSteep, kRising, kTiny };
 
 struct Cache {
@@ -22,13 +23,15 @@ Cache make_cache(Data data, size_t n, size_t head_dim) {
   for (size_t i = 0; i < n * head_dim; ++i) {
     const float position = float(i / head_dim), u = rng.uniform(-1, 1), v = rng.uniform(-2, 2);
     const float k = data == Data::kSteep ? 6 * u : data == Data::kRising ? 0.01f * position : u;
-    c.k.push_back(data == Data::kTiny ? uint16_t(rng.next() & 0x83ff) : f32_to_f16(k));  // 0x83ff: f16 denormals
+    c.k.push_back(data == Data::kTiny ? uint16_t(rng.next() & 0x83ff)
+                                      : f32_to_f16(k));  // 0x83ff: f16 denormals
     c.v.push_back(data == Data::kTiny ? uint16_t(rng.next() & 0x83ff) : f32_to_f16(v));
   }
   return c;
 }
 
-void run_case(Kernels& all, const std::string& variant, size_t positions, size_t head_dim, size_t heads, Data data, size_t pad) {
+void run_case(Kernels& all, const std::string& variant, size_t positions, size_t head_dim, size_t heads,
+              Data data, size_t pad) {
   const Side side = (positions + head_dim) % 2 ? Side::kStart : Side::kEnd;
   const Cache cache = make_cache(data, positions, head_dim);
   const size_t stride = head_dim + pad;
@@ -39,13 +42,15 @@ void run_case(Kernels& all, const std::string& variant, size_t positions, size_t
   const float scale = 1.0f / std::sqrt(float(head_dim));
   std::vector<float> want(heads * head_dim);
   for (size_t h = 0; h < heads; ++h) {
-    reference::attention(&q[h * stride], cache.k.data(), cache.v.data(), head_dim, positions, scale, &want[h * head_dim]);
+    reference::attention(&q[h * stride], cache.k.data(), cache.v.data(), head_dim, positions, scale,
+                         &want[h * head_dim]);
   }
   Guarded<float> gq(q.size());
   Guarded<uint16_t> gk(cache.k.size()), gv(cache.v.size());
   OutputRectangle out(heads * (head_dim + 2 * pad));
-  const std::string what = "positions " + std::to_string(positions) + ", head_dim " + std::to_string(head_dim) + ", heads " +
-                           std::to_string(heads) + ", padding " + std::to_string(pad) + ", data " + std::to_string(int(data));
+  const std::string what = "positions " + std::to_string(positions) + ", head_dim " +
+                           std::to_string(head_dim) + ", heads " + std::to_string(heads) + ", padding " +
+                           std::to_string(pad) + ", data " + std::to_string(int(data));
   all.run(variant, what, [&](const kernels::Kernel& k) {
     kernels::AttentionArgs args{};
     args.q = gq.fit(q.data(), q.size(), side);
@@ -97,7 +102,8 @@ TEST_CASE("reference attention is softmax(q K / sqrt(d)) V") {
     std::vector<double> s(positions), want(head_dim);
     double max = -1e300, sum = 0;
     for (size_t i = 0; i < positions; ++i) {
-      for (size_t d = 0; d < head_dim; ++d) s[i] += 0.25 * double(q[d]) * double(f16_to_f32(c.k[i * head_dim + d]));
+      for (size_t d = 0; d < head_dim; ++d)
+        s[i] += 0.25 * double(q[d]) * double(f16_to_f32(c.k[i * head_dim + d]));
       max = std::fmax(max, s[i]);
     }
     for (size_t i = 0; i < positions; ++i) sum += std::exp(s[i] - max);

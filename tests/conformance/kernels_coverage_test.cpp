@@ -1,5 +1,5 @@
-// Which kernels the conformance tests run, and the proof that none was left out: a build that silently lost an instruction
-// set must not pass as a tested one. Also the shared helpers of kernel_cases.h.
+// Which kernels the conformance tests run, and the proof that none was left out: a build that silently lost
+// an instruction set must not pass as a tested one. Also the shared helpers of kernel_cases.h.
 #include <bit>
 #include <cmath>
 #include <cstdio>
@@ -27,8 +27,8 @@ bool fast() {
 std::string best_isa_of_cpu() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512vnni")) {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni")) {
     return "avx512";
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "avx2";
@@ -68,7 +68,8 @@ void Kernels::check_covered() const {
     for (const std::string& v : ran["scalar"]) CHECK_MESSAGE(variants.count(v), isa << " lacks " << v);
   }
   if (std::getenv("STERNA_TEST_ISAS_REDUCED")) return;  // built without some instruction sets on purpose
-  CHECK_MESSAGE(ran.count(best_isa_of_cpu()), "this CPU can run " << best_isa_of_cpu() << ", but it was not tested");
+  CHECK_MESSAGE(ran.count(best_isa_of_cpu()),
+                "this CPU can run " << best_isa_of_cpu() << ", but it was not tested");
 }
 
 std::string name(Floats kind) {
@@ -78,17 +79,30 @@ std::string name(Floats kind) {
 
 std::vector<float> floats(Floats kind, size_t n, uint64_t seed) {
   Random rng(seed * 8 + uint64_t(kind));
-  constexpr float kMixed[] = {0.0f, -0.0f, 1e30f, -1e30f, 1e-30f, -1e-30f, 1e-41f, 0.5f, -2.5f, 88.0f, -104.5f, 1e-5f, 3e38f};
+  constexpr float kMixed[] = {0.0f, -0.0f, 1e30f, -1e30f,  1e-30f, -1e-30f, 1e-41f,
+                              0.5f, -2.5f, 88.0f, -104.5f, 1e-5f,  3e38f};
   std::vector<float> v(n);
   for (float& x : v) {
     const float u = rng.uniform(-1, 1);
     switch (kind) {
-      case Floats::kRandom: x = 8 * u * u * u; break;
-      case Floats::kZeros: x = u < 0 ? -0.0f : 0.0f; break;
-      case Floats::kDenormals: x = u * 1e-39f; break;
-      case Floats::kHuge: x = u * 1e18f; break;
-      case Floats::kMixed: x = u < 0 ? 4 * u : kMixed[rng.between(0, int(std::size(kMixed)) - 1)]; break;
-      case Floats::kNan: x = u < 0 ? u : std::nanf(""); break;
+      case Floats::kRandom:
+        x = 8 * u * u * u;
+        break;
+      case Floats::kZeros:
+        x = u < 0 ? -0.0f : 0.0f;
+        break;
+      case Floats::kDenormals:
+        x = u * 1e-39f;
+        break;
+      case Floats::kHuge:
+        x = u * 1e18f;
+        break;
+      case Floats::kMixed:
+        x = u < 0 ? 4 * u : kMixed[rng.between(0, int(std::size(kMixed)) - 1)];
+        break;
+      case Floats::kNan:
+        x = u < 0 ? u : std::nanf("");
+        break;
     }
   }
   return v;
@@ -102,8 +116,8 @@ namespace {
 
 std::string got_expected(float got, float expected) {
   char text[96];
-  std::snprintf(text, sizeof text, "got %a (%.9g), expected %a (%.9g)", double(got), double(got), double(expected),
-                double(expected));
+  std::snprintf(text, sizeof text, "got %a (%.9g), expected %a (%.9g)", double(got), double(got),
+                double(expected), double(expected));
   return text;
 }
 
@@ -124,8 +138,9 @@ float* OutputRectangle::prepare(size_t rows, size_t tokens, size_t stride, Side 
 float OutputRectangle::canary() { return std::bit_cast<float>(0x01010101u * kCanary); }
 
 std::string OutputRectangle::describe(size_t t, size_t r, float got, float expected) const {
-  return "token " + std::to_string(t) + " of " + std::to_string(tokens_) + ", row " + std::to_string(r) + " of " +
-         std::to_string(rows_) + (r < rows_ ? ": " : " (outside the rectangle): ") + got_expected(got, expected);
+  return "token " + std::to_string(t) + " of " + std::to_string(tokens_) + ", row " + std::to_string(r) +
+         " of " + std::to_string(rows_) + (r < rows_ ? ": " : " (outside the rectangle): ") +
+         got_expected(got, expected);
 }
 
 namespace {
@@ -141,7 +156,8 @@ bool known_family(kernels::Family f) {
     case Family::softmax:
     case Family::attention:
     case Family::glu:
-    case Family::add: return true;
+    case Family::add:
+      return true;
   }
   return false;
 }
@@ -153,8 +169,10 @@ TEST_CASE("kernels: every instruction set of this machine is in the lists, and s
   for (const kernels::Isa& isa : kernels::isas()) {
     const std::string name = isa.name, needs = isa.requires_;
     CHECK_MESSAGE(names.insert(name).second, "listed twice: " << name);
-    if (isa.supported()) supported.insert(name);
-    else MESSAGE("not supported by this machine, not tested: " << name << " (" << needs << ")");
+    if (isa.supported())
+      supported.insert(name);
+    else
+      MESSAGE("not supported by this machine, not tested: " << name << " (" << needs << ")");
     std::set<std::pair<std::string, std::string>> seen;
     for (const kernels::Kernel* k : isa.kernels) {
       CHECK_MESSAGE(seen.insert({k->family_name, k->variant}).second, "listed twice: " << title(*k));
@@ -169,7 +187,8 @@ TEST_CASE("kernels: every instruction set of this machine is in the lists, and s
   if (std::getenv("STERNA_TEST_ISAS_REDUCED")) {
     MESSAGE("STERNA_TEST_ISAS_REDUCED: the best instruction set of this CPU need not be in this build");
   } else {
-    CHECK_MESSAGE(supported.count(best_isa_of_cpu()), "this CPU can run " << best_isa_of_cpu() << "; not in this build");
+    CHECK_MESSAGE(supported.count(best_isa_of_cpu()),
+                  "this CPU can run " << best_isa_of_cpu() << "; not in this build");
   }
 }
 
@@ -192,18 +211,23 @@ TEST_CASE("kernels: each instruction set has every kernel that scalar has") {
 
 TEST_CASE("kernels: the lists have the variants that formats and models need") {
   const std::pair<kernels::Family, const char*> kNeeded[] = {
-      {kernels::Family::fgemm, "f32"},       {kernels::Family::fgemm, "f16"},     {kernels::Family::fgemm, "bf16"},
-      {kernels::Family::quantize, "row"},    {kernels::Family::quantize, "block"}, {kernels::Family::rmsnorm, "f32"},
-      {kernels::Family::rope, "neox"},       {kernels::Family::rope, "norm"},     {kernels::Family::softmax, "f32"},
-      {kernels::Family::attention, "f16"},   {kernels::Family::glu, "silu"},      {kernels::Family::glu, "relu2"},
-      {kernels::Family::glu, "gelu"},        {kernels::Family::add, "f32"},       {kernels::Family::qgemm, "w2_row"},
-      {kernels::Family::qgemm, "w1_block"},  {kernels::Family::qgemm, "w2_block"}, {kernels::Family::qgemm, "w4_block"},
-      {kernels::Family::qgemm, "w4m_block"}, {kernels::Family::qgemm, "w5_block"}, {kernels::Family::qgemm, "w5m_block"},
-      {kernels::Family::qgemm, "w8_block"},  {kernels::Family::qgemm, "w4c_block"}, {kernels::Family::qgemm, "w2m_super16"},
-      {kernels::Family::qgemm, "w3_super16"}, {kernels::Family::qgemm, "w4m_super32"},
+      {kernels::Family::fgemm, "f32"},         {kernels::Family::fgemm, "f16"},
+      {kernels::Family::fgemm, "bf16"},        {kernels::Family::quantize, "row"},
+      {kernels::Family::quantize, "block"},    {kernels::Family::rmsnorm, "f32"},
+      {kernels::Family::rope, "neox"},         {kernels::Family::rope, "norm"},
+      {kernels::Family::softmax, "f32"},       {kernels::Family::attention, "f16"},
+      {kernels::Family::glu, "silu"},          {kernels::Family::glu, "relu2"},
+      {kernels::Family::glu, "gelu"},          {kernels::Family::add, "f32"},
+      {kernels::Family::qgemm, "w2_row"},      {kernels::Family::qgemm, "w1_block"},
+      {kernels::Family::qgemm, "w2_block"},    {kernels::Family::qgemm, "w4_block"},
+      {kernels::Family::qgemm, "w4m_block"},   {kernels::Family::qgemm, "w5_block"},
+      {kernels::Family::qgemm, "w5m_block"},   {kernels::Family::qgemm, "w8_block"},
+      {kernels::Family::qgemm, "w4c_block"},   {kernels::Family::qgemm, "w2m_super16"},
+      {kernels::Family::qgemm, "w3_super16"},  {kernels::Family::qgemm, "w4m_super32"},
       {kernels::Family::qgemm, "w5m_super32"}, {kernels::Family::qgemm, "w6_super16"}};
   for (const auto& [family, variant] : kNeeded) {
-    CHECK_MESSAGE(kernels::find(family, variant) != nullptr, "no kernel for variant " << std::string(variant));
+    CHECK_MESSAGE(kernels::find(family, variant) != nullptr,
+                  "no kernel for variant " << std::string(variant));
   }
 }
 

@@ -1,4 +1,5 @@
-// Conformance of the small operations around the matmuls: rmsnorm, rope, softmax, glu, add; bit-equal to their references.
+// Conformance of the small operations around the matmuls: rmsnorm, rope, softmax, glu, add; bit-equal to
+// their references.
 #include <cmath>
 
 #include "conformance/kernel_cases.h"
@@ -59,7 +60,8 @@ TEST_CASE("kernels: rmsnorm equals the reference") {
         reference::rmsnorm(x.data(), w.data(), n, eps, want.data());
         all.run(variant, describe(n, kind), [&](const kernels::Kernel& k) {
           float* const y = gy.fit(n, side_of(n));
-          kernels::as<kernels::RmsNormFn>(k)(gx.fit(x.data(), n, side_of(n)), gw.fit(w.data(), n, side_of(n)), n, eps, y);
+          kernels::as<kernels::RmsNormFn>(k)(gx.fit(x.data(), n, side_of(n)), gw.fit(w.data(), n, side_of(n)),
+                                             n, eps, y);
           const std::string error = verify_input(gx, x) + verify_input(gw, w);
           return error.empty() ? verify(gy, want, kind) : error;
         });
@@ -80,7 +82,8 @@ TEST_CASE("kernels: rope equals the reference") {
     REQUIRE_MESSAGE((variant == "neox" || variant == "norm"), "no conformance test for rope " << variant);
     Guarded<float> gx(256), gcos(128), gsin(128);
     for (size_t n_rot = 2; n_rot <= 128; n_rot += 2) {
-      for (Floats kind : {Floats::kRandom, Floats::kZeros, Floats::kDenormals, Floats::kHuge, Floats::kMixed, Floats::kNan}) {
+      for (Floats kind : {Floats::kRandom, Floats::kZeros, Floats::kDenormals, Floats::kHuge, Floats::kMixed,
+                          Floats::kNan}) {
         std::vector<float> cos(n_rot / 2), sin(n_rot / 2);
         for (size_t i = 0; i < n_rot / 2; ++i) {
           cos[i] = std::cos(float(i * 7 + 1)), sin[i] = std::sin(float(i * 7 + 1));
@@ -90,13 +93,15 @@ TEST_CASE("kernels: rope equals the reference") {
           const std::vector<float> x = floats(kind, n, n);
           std::vector<float> want = x;
           reference::rope(want.data(), cos.data(), sin.data(), n_rot, variant == "neox");
-          all.run(variant, "n_rot " + std::to_string(n_rot) + ", " + name(kind), [&](const kernels::Kernel& k) {
-            const Side side = n_rot % 4 ? Side::kEnd : Side::kStart;
-            kernels::as<kernels::RopeFn>(k)(gx.fit(x.data(), n, side), gcos.fit(cos.data(), n_rot / 2, side),
-                                            gsin.fit(sin.data(), n_rot / 2, side), n_rot);
-            const std::string error = verify_input(gcos, cos) + verify_input(gsin, sin);
-            return error.empty() ? verify(gx, want, kind) : error;
-          });
+          all.run(variant, "n_rot " + std::to_string(n_rot) + ", " + name(kind),
+                  [&](const kernels::Kernel& k) {
+                    const Side side = n_rot % 4 ? Side::kEnd : Side::kStart;
+                    kernels::as<kernels::RopeFn>(k)(gx.fit(x.data(), n, side),
+                                                    gcos.fit(cos.data(), n_rot / 2, side),
+                                                    gsin.fit(sin.data(), n_rot / 2, side), n_rot);
+                    const std::string error = verify_input(gcos, cos) + verify_input(gsin, sin);
+                    return error.empty() ? verify(gx, want, kind) : error;
+                  });
         }
       }
     }
@@ -131,11 +136,16 @@ TEST_CASE("kernels: softmax equals the reference") {
       for (size_t i = 1; i < n; i += 2) x[i] = -INFINITY;
       check(x, Floats::kRandom, describe(n, Floats::kRandom, ", -inf"));
     }
-    // The whole range of exp, so that its vector forms are compared at every scale: 0 down to below -104, and its ends.
+    // The whole range of exp, so that its vector forms are compared at every scale: 0 down to below -104, and
+    // its ends.
     for (size_t part = 0; part < (fast() ? 20u : 200u); ++part) {
       Random rng(part);
       std::vector<float> x(4096);
-      for (float& v : x) v = rng.uniform(-106.0f, 0.0f) * (part % 4 == 0 ? 1.0f : part % 4 == 1 ? 0.01f : part % 4 == 2 ? 1e-4f : 0.2f);
+      for (float& v : x)
+        v = rng.uniform(-106.0f, 0.0f) * (part % 4 == 0   ? 1.0f
+                                          : part % 4 == 1 ? 0.01f
+                                          : part % 4 == 2 ? 1e-4f
+                                                          : 0.2f);
       x[part] = 0;
       check(x, Floats::kRandom, "exp over its range, part " + std::to_string(part));
     }
@@ -151,13 +161,15 @@ TEST_CASE("kernels: glu equals the reference") {
     REQUIRE_MESSAGE(activations.count(variant), "no conformance test for glu " << variant);
     const auto act = activations.at(variant);
     Guarded<float> gg(4096), gu(4096), gy(4096);
-    const auto check = [&](const std::vector<float>& gate, const std::vector<float>& up, Floats kind, const std::string& what) {
+    const auto check = [&](const std::vector<float>& gate, const std::vector<float>& up, Floats kind,
+                           const std::string& what) {
       const size_t n = gate.size();
       std::vector<float> want(n);
       for (size_t i = 0; i < n; ++i) want[i] = act(gate[i]) * up[i];
       all.run(variant, what, [&](const kernels::Kernel& k) {
         float* const y = gy.fit(n, side_of(n));
-        kernels::as<kernels::GluFn>(k)(gg.fit(gate.data(), n, side_of(n)), gu.fit(up.data(), n, side_of(n)), n, y);
+        kernels::as<kernels::GluFn>(k)(gg.fit(gate.data(), n, side_of(n)), gu.fit(up.data(), n, side_of(n)),
+                                       n, y);
         const std::string error = verify_input(gg, gate) + verify_input(gu, up);
         return error.empty() ? verify(gy, want, kind) : error;
       });
@@ -173,8 +185,10 @@ TEST_CASE("kernels: glu equals the reference") {
     for (size_t part = 0; part < (fast() ? 10u : 100u); ++part) {
       Random rng(part);
       std::vector<float> gate(4096);
-      for (float& g : gate) g = rng.uniform(-110.0f, 110.0f) * (part % 3 == 0 ? 1.0f : part % 3 == 1 ? 0.05f : 1e-3f);
-      check(gate, floats(Floats::kRandom, 4096, part), Floats::kRandom, "wide range, part " + std::to_string(part));
+      for (float& g : gate)
+        g = rng.uniform(-110.0f, 110.0f) * (part % 3 == 0 ? 1.0f : part % 3 == 1 ? 0.05f : 1e-3f);
+      check(gate, floats(Floats::kRandom, 4096, part), Floats::kRandom,
+            "wide range, part " + std::to_string(part));
     }
   }
   all.check_covered();

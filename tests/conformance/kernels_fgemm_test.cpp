@@ -10,12 +10,12 @@ namespace sterna::testing {
 namespace {
 
 struct Weights {
-  std::vector<uint8_t> bytes;   ///< Rows of `row_bytes`, the last without padding.
-  std::vector<float> values;    ///< [rows][depth], what the bytes mean.
+  std::vector<uint8_t> bytes;  ///< Rows of `row_bytes`, the last without padding.
+  std::vector<float> values;   ///< [rows][depth], what the bytes mean.
 };
 
-/// Random bits of 16 are numbers of all magnitudes; infinities and NaNs are replaced. Every fourth is an ordinary number, so
-/// that sums are not all ruled by one term.
+/// Random bits of 16 are numbers of all magnitudes; infinities and NaNs are replaced. Every fourth is an
+/// ordinary number, so that sums are not all ruled by one term.
 uint16_t random_half(Random& rng, Floats kind, bool bf16) {
   const uint16_t exponent = bf16 ? 0x7f80 : 0x7c00;
   const float ordinary = rng.uniform(-1, 1);
@@ -28,7 +28,8 @@ uint16_t random_half(Random& rng, Floats kind, bool bf16) {
   return h;
 }
 
-Weights make_weights(const std::string& variant, Floats kind, size_t rows, size_t depth, size_t pad, uint64_t seed) {
+Weights make_weights(const std::string& variant, Floats kind, size_t rows, size_t depth, size_t pad,
+                     uint64_t seed) {
   Random rng(seed);
   const size_t elem = variant == "f32" ? 4 : 2, row_bytes = (depth + pad) * elem;
   Weights w;
@@ -38,8 +39,10 @@ Weights make_weights(const std::string& variant, Floats kind, size_t rows, size_
     const uint16_t half = random_half(rng, kind, variant == "bf16");
     w.values.push_back(elem == 4 ? f32[i] : variant == "f16" ? f16_to_f32(half) : bf16_to_f32(half));
     uint8_t* at = &w.bytes[i / depth * row_bytes + i % depth * elem];
-    if (elem == 4) std::memcpy(at, &f32[i], 4);
-    else std::memcpy(at, &half, 2);
+    if (elem == 4)
+      std::memcpy(at, &f32[i], 4);
+    else
+      std::memcpy(at, &half, 2);
   }
   return w;
 }
@@ -65,8 +68,9 @@ void run_shape(Kernels& all, const std::string& variant, const Shape& s, Floats 
   Guarded<uint8_t> weights(w.bytes.size());
   Guarded<float> activations(x.size());
   OutputRectangle out(s.tokens * (s.rows + s.pad));
-  const std::string what = "rows " + std::to_string(s.rows) + ", depth " + std::to_string(s.depth) + ", tokens " +
-                           std::to_string(s.tokens) + ", padding " + std::to_string(s.pad) + ", " + name(kind);
+  const std::string what = "rows " + std::to_string(s.rows) + ", depth " + std::to_string(s.depth) +
+                           ", tokens " + std::to_string(s.tokens) + ", padding " + std::to_string(s.pad) +
+                           ", " + name(kind);
   all.run(variant, what, [&](const kernels::Kernel& k) {
     kernels::FGemmArgs args{};
     args.weights = weights.fit(w.bytes.data(), w.bytes.size(), s.side);
@@ -88,11 +92,13 @@ TEST_SUITE_BEGIN("kernels");
 TEST_CASE("kernels: fgemm equals the reference") {
   Kernels all(kernels::Family::fgemm);
   for (const std::string& variant : all.variants()) {
-    REQUIRE_MESSAGE((variant == "f32" || variant == "f16" || variant == "bf16"), "no conformance test for fgemm " << variant);
+    REQUIRE_MESSAGE((variant == "f32" || variant == "f16" || variant == "bf16"),
+                    "no conformance test for fgemm " << variant);
     for (size_t depth = 1; depth <= 70; ++depth) {
       if (fast() && depth % 5 > 1) continue;
       for (size_t tokens : {1, 2, 5}) {
-        run_shape(all, variant, {5, depth, tokens, depth % 3, depth % 2 ? Side::kEnd : Side::kStart}, Floats::kRandom);
+        run_shape(all, variant, {5, depth, tokens, depth % 3, depth % 2 ? Side::kEnd : Side::kStart},
+                  Floats::kRandom);
       }
       run_shape(all, variant, {3, depth, 2, 1, Side::kEnd}, Floats::kMixed);
     }
@@ -102,7 +108,8 @@ TEST_CASE("kernels: fgemm equals the reference") {
     for (size_t rows = 1; rows <= 69; rows += rows < 17 ? 1 : rows < 31 ? 14 : rows < 33 ? 1 : 7) {
       for (size_t tokens : {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 33}) {
         if (fast() && (rows + tokens) % 4 != 0) continue;
-        run_shape(all, variant, {rows, 50, tokens, tokens % 3, rows % 2 ? Side::kEnd : Side::kStart}, Floats::kRandom);
+        run_shape(all, variant, {rows, 50, tokens, tokens % 3, rows % 2 ? Side::kEnd : Side::kStart},
+                  Floats::kRandom);
       }
     }
     run_shape(all, variant, {7, 100, 3, 0, Side::kEnd}, Floats::kNan);

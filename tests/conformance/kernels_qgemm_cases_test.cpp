@@ -15,7 +15,8 @@ std::optional<QVariant> parse_qgemm_variant(const std::string& name) {
         if (name == head + "row" && !has_min) return QVariant{bits, codebook, false, Fold::kRow, 0};
         if (name == head + "block") return QVariant{bits, codebook, has_min, Fold::kBlock, 0};
         for (size_t sub : {16, 32}) {
-          if (name == head + "super" + std::to_string(sub)) return QVariant{bits, codebook, has_min, Fold::kSuper, sub};
+          if (name == head + "super" + std::to_string(sub))
+            return QVariant{bits, codebook, has_min, Fold::kSuper, sub};
         }
       }
     }
@@ -40,7 +41,8 @@ float scale(Random& rng, Scales kind, bool as_f32) {
   const float normal = rng.uniform(0.001f, 0.1f);
   float x = normal;
   if (kind == Scales::kDenormal) x = float(rng.between(-1023, 1023)) * 0x1p-24f;
-  if (kind == Scales::kMixed) x = rng.between(0, 1) ? kExtreme[rng.between(0, 7)] : rng.between(0, 1) ? -normal : normal;
+  if (kind == Scales::kMixed)
+    x = rng.between(0, 1) ? kExtreme[rng.between(0, 7)] : rng.between(0, 1) ? -normal : normal;
   if (!as_f32) return f16_value(x);
   return kind == Scales::kDenormal ? x * 0x1p-118f : x;
 }
@@ -48,21 +50,30 @@ float scale(Random& rng, Scales kind, bool as_f32) {
 uint8_t code(Random& rng, Codes kind, int bits) {
   const int max = (1 << bits) - 1;
   switch (kind) {
-    case Codes::kMax: return uint8_t(max);
-    case Codes::kZero: return 0;
-    case Codes::kTernary: return uint8_t(rng.between(0, max < 2 ? max : 2));
-    case Codes::kRandom: break;
+    case Codes::kMax:
+      return uint8_t(max);
+    case Codes::kZero:
+      return 0;
+    case Codes::kTernary:
+      return uint8_t(rng.between(0, max < 2 ? max : 2));
+    case Codes::kRandom:
+      break;
   }
   return uint8_t(rng.between(0, max));
 }
 
 int8_t act(Random& rng, Acts kind) {
   switch (kind) {
-    case Acts::kMax: return 127;
-    case Acts::kMin: return -127;
-    case Acts::kLowest: return -128;
-    case Acts::kSparse: return int8_t(rng.between(0, 9) ? 0 : rng.between(-128, 127));
-    case Acts::kRandom: break;
+    case Acts::kMax:
+      return 127;
+    case Acts::kMin:
+      return -127;
+    case Acts::kLowest:
+      return -128;
+    case Acts::kSparse:
+      return int8_t(rng.between(0, 9) ? 0 : rng.between(-128, 127));
+    case Acts::kRandom:
+      break;
   }
   return int8_t(rng.between(-128, 127));
 }
@@ -73,7 +84,8 @@ std::vector<QShape> qgemm_shapes(const QVariant& v) {
   const auto [usual, other] = zeros(v);
   std::vector<QShape> shapes;
   if (v.fold == Fold::kRow) {
-    for (size_t depth : {96, 1, 31, 32, 33, 64, 160, 256, 288, 2560}) shapes.push_back({depth, 0, usual, false});
+    for (size_t depth : {96, 1, 31, 32, 33, 64, 160, 256, 288, 2560})
+      shapes.push_back({depth, 0, usual, false});
     shapes.push_back({161, 0, other, false});
     return shapes;
   }
@@ -94,7 +106,8 @@ std::vector<QShape> qgemm_shapes(const QVariant& v) {
   return shapes;
 }
 
-reference::QMatrix make_matrix(const QVariant& v, const QShape& s, const QData& data, size_t rows, uint64_t seed) {
+reference::QMatrix make_matrix(const QVariant& v, const QShape& s, const QData& data, size_t rows,
+                               uint64_t seed) {
   Random rng(seed);
   reference::QMatrix w;
   w.fold = v.fold, w.bits = v.bits, w.zero = s.zero, w.has_min = v.has_min;
@@ -119,7 +132,8 @@ reference::QMatrix make_matrix(const QVariant& v, const QShape& s, const QData& 
   return w;
 }
 
-reference::QActivations make_activations(const reference::QMatrix& w, const QData& data, size_t tokens, uint64_t seed) {
+reference::QActivations make_activations(const reference::QMatrix& w, const QData& data, size_t tokens,
+                                         uint64_t seed) {
   Random rng(seed + 1);
   reference::QActivations x;
   x.tokens = tokens;
@@ -134,15 +148,17 @@ reference::QActivations make_activations(const reference::QMatrix& w, const QDat
 
 std::string describe(const QShape& s, const QData& data) {
   char text[128];
-  std::snprintf(text, sizeof text, "depth %zu, block %zu, zero %d, f32 scales %d, data kinds %d/%d/%d", s.depth, s.block,
-                s.zero, int(s.f32_scales), int(data.codes), int(data.acts), int(data.scales));
+  std::snprintf(text, sizeof text, "depth %zu, block %zu, zero %d, f32 scales %d, data kinds %d/%d/%d",
+                s.depth, s.block, s.zero, int(s.f32_scales), int(data.codes), int(data.acts),
+                int(data.scales));
   return text;
 }
 
 namespace {
 
 /// The product in double, from the value that a format assigns to each element.
-double product(const reference::QMatrix& w, const reference::QActivations& x, size_t r, size_t t, double* magnitude) {
+double product(const reference::QMatrix& w, const reference::QActivations& x, size_t r, size_t t,
+               double* magnitude) {
   double sum = 0;
   *magnitude = 0;
   for (size_t k = 0; k < w.depth; ++k) {
@@ -164,7 +180,8 @@ double product(const reference::QMatrix& w, const reference::QActivations& x, si
 TEST_SUITE_BEGIN("kernels");
 
 TEST_CASE("reference qgemm is the product of the decoded matrices") {
-  for (const char* name : {"w1_block", "w2_row", "w4m_block", "w4c_block", "w8_row", "w2m_super16", "w5m_super32", "w6_super16"}) {
+  for (const char* name : {"w1_block", "w2_row", "w4m_block", "w4c_block", "w8_row", "w2m_super16",
+                           "w5m_super32", "w6_super16"}) {
     const auto v = parse_qgemm_variant(name);
     REQUIRE(v.has_value());
     for (const QShape& s : qgemm_shapes(*v)) {
@@ -174,7 +191,8 @@ TEST_CASE("reference qgemm is the product of the decoded matrices") {
         for (size_t t = 0; t < x.tokens; ++t) {
           double magnitude;
           const double want = product(w, x, r, t, &magnitude);
-          // Four roundings of each block's terms (integer to float, scale product, two fma), relative to the terms.
+          // Four roundings of each block's terms (integer to float, scale product, two fma), relative to the
+          // terms.
           const double bound = 4 * double(w.n_blocks() + 1) * 0x1p-24 * magnitude;
           CHECK(std::fabs(double(reference::qgemm(w, x, r, t)) - want) <= bound);
         }

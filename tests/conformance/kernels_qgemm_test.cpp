@@ -1,5 +1,5 @@
-// Conformance of the low-bit matmul kernels: bit-equal to reference/qgemm.h for every variant, shape, kind of data and
-// sub-rectangle, reading and writing nothing outside what the contract names.
+// Conformance of the low-bit matmul kernels: bit-equal to reference/qgemm.h for every variant, shape, kind of
+// data and sub-rectangle, reading and writing nothing outside what the contract names.
 #include <algorithm>
 #include <cstring>
 
@@ -19,18 +19,25 @@ struct Cut {
 };
 
 std::string describe(const Cut& c) {
-  return "panel " + std::to_string(c.panel) + " rows " + std::to_string(c.n_rows) + ", token " + std::to_string(c.token) +
-         " + " + std::to_string(c.n_tokens) + ", stride padding " + std::to_string(c.pad) +
-         (c.side == Side::kEnd ? ", before a guard page" : ", after a guard page");
+  return "panel " + std::to_string(c.panel) + " rows " + std::to_string(c.n_rows) + ", token " +
+         std::to_string(c.token) + " + " + std::to_string(c.n_tokens) + ", stride padding " +
+         std::to_string(c.pad) + (c.side == Side::kEnd ? ", before a guard page" : ", after a guard page");
 }
 
 /// One matrix with activations in guarded buffers, its oracle, and the call of a kernel on a part of it.
 class Case {
  public:
   Case(const reference::QMatrix& w, const reference::QActivations& x, bool f32_scales, size_t gap)
-      : w_(w), x_(x), f32_scales_(f32_scales), packed_(reference::pack(w, f32_scales, gap)), want_(reference::qgemm(w, x)),
-        panels_(packed_.bytes.size()), codebook_(16), act_(x.tokens * (packed_.n_chunks * 32 + kMaxPad)),
-        a_scale_(x.tokens * (w.n_blocks() + kMaxPad)), a_sum_(x.tokens * (n_sums() + kMaxPad)),
+      : w_(w),
+        x_(x),
+        f32_scales_(f32_scales),
+        packed_(reference::pack(w, f32_scales, gap)),
+        want_(reference::qgemm(w, x)),
+        panels_(packed_.bytes.size()),
+        codebook_(16),
+        act_(x.tokens * (packed_.n_chunks * 32 + kMaxPad)),
+        a_scale_(x.tokens * (w.n_blocks() + kMaxPad)),
+        a_sum_(x.tokens * (n_sums() + kMaxPad)),
         out_(x.tokens * (w.rows + kMaxPad)) {
     codebook_.fit(w.codebook.data(), w.codebook.size());
   }
@@ -62,15 +69,16 @@ class Case {
     args.out_stride = c.n_rows + c.pad;
     args.out = out_.prepare(c.n_rows, c.n_tokens, args.out_stride, c.side);
     kernels::as<kernels::QGemmFn>(kernel)(args);
-    const std::string error = out_.verify(
-        [&](size_t t, size_t r) { return want_[(c.token + t) * w_.rows + 16 * c.panel + r]; });
+    const std::string error =
+        out_.verify([&](size_t t, size_t r) { return want_[(c.token + t) * w_.rows + 16 * c.panel + r]; });
     return error.empty() ? "" : describe(c) + ": " + error;
   }
 
  private:
   size_t n_sums() const { return w_.depth / w_.sum_span(); }
 
-  /// Lays the inputs out against a guard page. Between the rows lie canaries, which no kernel may use as numbers.
+  /// Lays the inputs out against a guard page. Between the rows lie canaries, which no kernel may use as
+  /// numbers.
   void place(Side side, size_t pad) {
     if (placed_ && side == side_ && pad == pad_) return;
     placed_ = true, side_ = side, pad_ = pad;
@@ -85,8 +93,8 @@ class Case {
       std::memcpy(row, &x_.codes[t * w_.depth], w_.depth);
       std::copy_n(&x_.scale[t * w_.n_blocks()], w_.n_blocks(), scale + t * (w_.n_blocks() + pad));
       for (size_t i = 0; i < n_sums(); ++i) {
-        sum[t * (n_sums() + pad) + i] =
-            int32_t(reference::activation_sum(&x_.codes[t * w_.depth], i * w_.sum_span(), (i + 1) * w_.sum_span()));
+        sum[t * (n_sums() + pad) + i] = int32_t(
+            reference::activation_sum(&x_.codes[t * w_.depth], i * w_.sum_span(), (i + 1) * w_.sum_span()));
       }
     }
   }
@@ -113,15 +121,17 @@ Cut corner(const Case& c, size_t rows, size_t tokens, size_t pad, Side side) {
 }
 
 std::vector<Cut> few_cuts(const Case& c) {
-  return {corner(c, 80, 1, 0, Side::kEnd),    corner(c, 80, 4, 3, Side::kEnd),   corner(c, 33, 2, 0, Side::kEnd),
-          corner(c, 17, 3, 64, Side::kStart), corner(c, 1, 1, 0, Side::kEnd),    corner(c, 5, 17, 1, Side::kEnd),
-          corner(c, 69, 7, 1, Side::kStart),  corner(c, 48, 33, 0, Side::kEnd),  {1, 30, 2, 9, 5, Side::kEnd},
-          {2, 16, 3, 1, 67, Side::kEnd}};
+  return {corner(c, 80, 1, 0, Side::kEnd),   corner(c, 80, 4, 3, Side::kEnd),
+          corner(c, 33, 2, 0, Side::kEnd),   corner(c, 17, 3, 64, Side::kStart),
+          corner(c, 1, 1, 0, Side::kEnd),    corner(c, 5, 17, 1, Side::kEnd),
+          corner(c, 69, 7, 1, Side::kStart), corner(c, 48, 33, 0, Side::kEnd),
+          {1, 30, 2, 9, 5, Side::kEnd},      {2, 16, 3, 1, 67, Side::kEnd}};
 }
 
 std::vector<Cut> every_cut(const Case& c) {
   std::vector<Cut> cuts;
-  std::vector<size_t> row_counts{31, 32, 33, 47, 48, 64, 69, 80}, token_counts{1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 33};
+  std::vector<size_t> row_counts{31, 32, 33, 47, 48, 64, 69, 80},
+      token_counts{1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 33};
   for (size_t r = 1; r <= 17; ++r) row_counts.push_back(r);
   for (size_t pad : {0, 1}) {
     for (size_t rows : row_counts) {
@@ -132,12 +142,14 @@ std::vector<Cut> every_cut(const Case& c) {
     }
   }
   for (size_t panel = 0; panel < 5; ++panel) {
-    for (size_t token : {0, 1, 5}) cuts.push_back({panel, std::min<size_t>(29, 80 - 16 * panel), token, 6, 2, Side::kEnd});
+    for (size_t token : {0, 1, 5})
+      cuts.push_back({panel, std::min<size_t>(29, 80 - 16 * panel), token, 6, 2, Side::kEnd});
   }
   return cuts;
 }
 
-void run_cuts(Kernels& all, const std::string& variant, const std::string& what, Case& c, const std::vector<Cut>& cuts) {
+void run_cuts(Kernels& all, const std::string& variant, const std::string& what, Case& c,
+              const std::vector<Cut>& cuts) {
   all.run(variant, what, [&](const kernels::Kernel& k) -> std::string {
     for (const Cut& cut : cuts) {
       if (std::string error = c.run(k, cut); !error.empty()) return error;
@@ -157,7 +169,8 @@ TEST_CASE("kernels: qgemm equals the reference") {
     size_t n = 0;
     for (const QShape& s : shapes) {
       for (const QData& data : kQData) {
-        const bool thorough = &data == &kQData[0] && (&s == &shapes[0] || &s == &shapes[2]), large = s.depth >= 2000;
+        const bool thorough = &data == &kQData[0] && (&s == &shapes[0] || &s == &shapes[2]),
+                   large = s.depth >= 2000;
         ++n;
         if (large && &data != &kQData[0] && &data != &kQData[1] && &data != &kQData[3]) continue;
         if (fast() && !thorough && n % 3 != 0) continue;

@@ -23,8 +23,8 @@ void run_case(Kernels& all, const std::string& variant, const std::string& what,
   Guarded<float> x(n), scale(want.scale.size());
   Guarded<int8_t> codes(want.codes.size());
   Guarded<int32_t> sum(want.sum.size());
-  const std::string name = what + ", n " + std::to_string(n) + ", block " + std::to_string(c.block) + ", sums of " +
-                           std::to_string(c.sum_block);
+  const std::string name = what + ", n " + std::to_string(n) + ", block " + std::to_string(c.block) +
+                           ", sums of " + std::to_string(c.sum_block);
   all.run(variant, name, [&](const kernels::Kernel& k) -> std::string {
     kernels::QuantizeArgs args{};
     args.x = x.fit(c.x.data(), n, c.side);
@@ -44,7 +44,8 @@ void run_case(Kernels& all, const std::string& variant, const std::string& what,
   });
 }
 
-/// Inputs whose x * q lies on and beside the ties of rounding: the largest is `top`, the rest j + 0.5 and its neighbours.
+/// Inputs whose x * q lies on and beside the ties of rounding: the largest is `top`, the rest j + 0.5 and its
+/// neighbours.
 std::vector<float> ties(size_t n, float top) {
   std::vector<float> x(n, top);
   for (size_t i = 1; i < n; ++i) {
@@ -58,7 +59,8 @@ std::vector<float> ties(size_t n, float top) {
 std::vector<std::vector<float>> inputs(size_t n) {
   std::vector<std::vector<float>> all;
   for (Floats kind : kComparableFloats) all.push_back(floats(kind, n, n));
-  for (float top : {127.0f, 1.0f, 0.3f, 1e-5f, 0.9e-5f, 1e-6f, 0x1p-119f, 0x1p-120f, 0x1.fffffep-121f, 3e38f}) {
+  for (float top :
+       {127.0f, 1.0f, 0.3f, 1e-5f, 0.9e-5f, 1e-6f, 0x1p-119f, 0x1p-120f, 0x1.fffffep-121f, 3e38f}) {
     all.push_back(ties(n, top));
   }
   return all;
@@ -76,7 +78,8 @@ TEST_CASE("kernels: quantize equals the reference") {
       for (size_t n : sizes) {
         size_t i = 0;
         for (const auto& x : inputs(n)) {
-          run_case(all, variant, "input " + std::to_string(i), {x, 0, 0, i % 2 ? Side::kStart : Side::kEnd, true});
+          run_case(all, variant, "input " + std::to_string(i),
+                   {x, 0, 0, i % 2 ? Side::kStart : Side::kEnd, true});
           ++i;
         }
         run_case(all, variant, "NaN", {floats(Floats::kNan, n, n), 0, 0, Side::kEnd, false});

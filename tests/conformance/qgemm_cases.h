@@ -1,4 +1,5 @@
-// Matrices and activations for the conformance tests of qgemm kernels: shapes, data and scales chosen to hurt.
+// Matrices and activations for the conformance tests of qgemm kernels: shapes, data and scales chosen to
+// hurt.
 #pragma once
 
 #include <optional>
@@ -22,7 +23,11 @@ std::optional<QVariant> parse_qgemm_variant(const std::string& name);
 
 enum class Codes { kRandom, kMax, kZero, kTernary };
 enum class Acts { kRandom, kMax, kMin, kLowest, kSparse };  ///< kMin = -127, kLowest = -128.
-enum class Scales { kNormal, kDenormal, kMixed };           ///< kMixed: zero, denormal, huge and negative among normal ones.
+enum class Scales {
+  kNormal,
+  kDenormal,
+  kMixed
+};  ///< kMixed: zero, denormal, huge and negative among normal ones.
 
 struct QData {
   Codes codes;
@@ -30,10 +35,10 @@ struct QData {
   Scales scales;
 };
 constexpr QData kQData[] = {
-    {Codes::kRandom, Acts::kRandom, Scales::kNormal},  {Codes::kMax, Acts::kMax, Scales::kNormal},
-    {Codes::kMax, Acts::kLowest, Scales::kNormal},     {Codes::kRandom, Acts::kLowest, Scales::kMixed},
-    {Codes::kZero, Acts::kRandom, Scales::kNormal},    {Codes::kTernary, Acts::kRandom, Scales::kNormal},
-    {Codes::kTernary, Acts::kMin, Scales::kMixed},     {Codes::kRandom, Acts::kMin, Scales::kDenormal},
+    {Codes::kRandom, Acts::kRandom, Scales::kNormal}, {Codes::kMax, Acts::kMax, Scales::kNormal},
+    {Codes::kMax, Acts::kLowest, Scales::kNormal},    {Codes::kRandom, Acts::kLowest, Scales::kMixed},
+    {Codes::kZero, Acts::kRandom, Scales::kNormal},   {Codes::kTernary, Acts::kRandom, Scales::kNormal},
+    {Codes::kTernary, Acts::kMin, Scales::kMixed},    {Codes::kRandom, Acts::kMin, Scales::kDenormal},
     {Codes::kRandom, Acts::kSparse, Scales::kMixed},
 };
 
@@ -47,8 +52,10 @@ struct QShape {
 /// Small depths of every block size and zero that the variant can meet, and one real depth.
 std::vector<QShape> qgemm_shapes(const QVariant& v);
 
-reference::QMatrix make_matrix(const QVariant& v, const QShape& s, const QData& data, size_t rows, uint64_t seed);
-reference::QActivations make_activations(const reference::QMatrix& w, const QData& data, size_t tokens, uint64_t seed);
+reference::QMatrix make_matrix(const QVariant& v, const QShape& s, const QData& data, size_t rows,
+                               uint64_t seed);
+reference::QActivations make_activations(const reference::QMatrix& w, const QData& data, size_t tokens,
+                                         uint64_t seed);
 
 std::string describe(const QShape& s, const QData& data);
 

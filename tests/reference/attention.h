@@ -1,7 +1,7 @@
-// The oracle of attention of one query head over an f16 KV cache. Positions are cut into chunks of 256 from position 0.
-// Per chunk: s_i = (lane-rule dot of q and K_i) * scale; m = max s; e_i = exp(s_i - m); l = lane-rule sum of e_i (lane =
-// i mod 16); a[d] = fma(e_i, V_i[d], a[d]) from +0 in increasing i. The first chunk's (m, l, a) is (M, L, A); the next are
-// merged in increasing order:
+// The oracle of attention of one query head over an f16 KV cache. Positions are cut into chunks of 256 from
+// position 0. Per chunk: s_i = (lane-rule dot of q and K_i) * scale; m = max s; e_i = exp(s_i - m); l =
+// lane-rule sum of e_i (lane = i mod 16); a[d] = fma(e_i, V_i[d], a[d]) from +0 in increasing i. The first
+// chunk's (m, l, a) is (M, L, A); the next are merged in increasing order:
 //   M' = max(M, m), c = exp(M - M'), c2 = exp(m - M'), L' = fma(L, c, l*c2), A' = fma(A, c, a*c2).
 // out[d] = A[d] * (1 / L).
 #pragma once
@@ -17,8 +17,8 @@
 
 namespace sterna::reference {
 
-inline void attention(const float* q, const uint16_t* k, const uint16_t* v, size_t head_dim, size_t n_positions,
-                      float scale, float* out) {
+inline void attention(const float* q, const uint16_t* k, const uint16_t* v, size_t head_dim,
+                      size_t n_positions, float scale, float* out) {
   float M = 0, L = 0;
   std::vector<float> A;
   for (size_t begin = 0; begin < n_positions; begin += 256) {
@@ -27,7 +27,8 @@ inline void attention(const float* q, const uint16_t* k, const uint16_t* v, size
     float m = 0;
     for (size_t i = 0; i < n; ++i) {
       LaneSum dot;
-      for (size_t d = 0; d < head_dim; ++d) dot.add_product(d, q[d], f16_to_f32(k[(begin + i) * head_dim + d]));
+      for (size_t d = 0; d < head_dim; ++d)
+        dot.add_product(d, q[d], f16_to_f32(k[(begin + i) * head_dim + d]));
       s[i] = dot.total() * scale;
       if (i == 0 || s[i] > m) m = s[i];
     }
@@ -35,7 +36,8 @@ inline void attention(const float* q, const uint16_t* k, const uint16_t* v, size
     for (size_t i = 0; i < n; ++i) {
       const float e = detmath::expf(s[i] - m);
       sum.add(i, e);
-      for (size_t d = 0; d < head_dim; ++d) a[d] = std::fma(e, f16_to_f32(v[(begin + i) * head_dim + d]), a[d]);
+      for (size_t d = 0; d < head_dim; ++d)
+        a[d] = std::fma(e, f16_to_f32(v[(begin + i) * head_dim + d]), a[d]);
     }
     const float l = sum.total();
     if (begin == 0) {

@@ -1,5 +1,5 @@
-// The lane rule: a float sum over i = 0 .. n-1 uses 16 partial sums from +0; element i goes to partial i % 16 in increasing
-// i; then the partials are added as a tree, s[j] += s[j+8] for j < 8, then +4, +2, +1.
+// The lane rule: a float sum over i = 0 .. n-1 uses 16 partial sums from +0; element i goes to partial i % 16
+// in increasing i; then the partials are added as a tree, s[j] += s[j+8] for j < 8, then +4, +2, +1.
 #pragma once
 
 #include <cmath>

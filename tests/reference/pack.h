@@ -1,5 +1,5 @@
-// An independent packer, from decoded codes to the panels of kernels/contract/qgemm.h: every field is placed by the formula
-// of its address, one element at a time.
+// An independent packer, from decoded codes to the panels of kernels/contract/qgemm.h: every field is placed
+// by the formula of its address, one element at a time.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,8 @@ struct Packed {
   size_t n_panels, panel_bytes, meta_offset, n_chunks;
 };
 
-/// Puts the low `bits` (1, 2, 4 or 8) of `code` of row r, element k of a chunk, into the lines that start at `lines`.
+/// Puts the low `bits` (1, 2, 4 or 8) of `code` of row r, element k of a chunk, into the lines that start at
+/// `lines`.
 inline void put_bits(uint8_t* lines, int bits, int code, int r, int k) {
   const int quad = k / 4, per_line = 8 / bits;  // quads that share a line
   uint8_t& byte = lines[quad / per_line * 64 + 4 * r + k % 4];
@@ -38,12 +39,13 @@ inline void put_code(uint8_t* lines, int bits, int code, int r, int k) {
       put_bits(lines, 4, code & 15, r, k);
       put_bits(lines + 4 * 64, 2, code >> 4, r, k);
       break;
-    default: put_bits(lines, bits, code, r, k);
+    default:
+      put_bits(lines, bits, code, r, k);
   }
 }
 
-/// `f32_scales`: d and m as f32 (row fold: always). d and m must otherwise be f16 values. `gap` bytes, a multiple of 64, are
-/// left between codes and scales, filled with ones.
+/// `f32_scales`: d and m as f32 (row fold: always). d and m must otherwise be f16 values. `gap` bytes, a
+/// multiple of 64, are left between codes and scales, filled with ones.
 inline Packed pack(const QMatrix& w, bool f32_scales = false, size_t gap = 0) {
   const bool f32 = f32_scales || w.fold == Fold::kRow;
   const bool nibbles = w.fold == Fold::kSuper && w.has_min && w.sub == 16;
@@ -64,14 +66,17 @@ inline Packed pack(const QMatrix& w, bool f32_scales = false, size_t gap = 0) {
   }
   const auto put_scale = [&](uint8_t* at, size_t lane, float v) {
     const uint16_t half = f32_to_f16(v);
-    if (f32) std::memcpy(at + 4 * lane, &v, 4);
-    else std::memcpy(at + 2 * lane, &half, 2);
+    if (f32)
+      std::memcpy(at + 4 * lane, &v, 4);
+    else
+      std::memcpy(at + 2 * lane, &half, 2);
   };
   for (size_t r = 0; r < w.rows; ++r) {
     uint8_t* const panel = &p.bytes[r / 16 * p.panel_bytes];
     const size_t lane = r % 16;
     for (size_t k = 0; k < w.depth; ++k) {
-      put_code(panel + k / 32 * size_t(w.bits) * 64, w.bits, w.codes[r * w.depth + k], int(lane), int(k % 32));
+      put_code(panel + k / 32 * size_t(w.bits) * 64, w.bits, w.codes[r * w.depth + k], int(lane),
+               int(k % 32));
     }
     for (size_t b = 0; b < w.n_blocks(); ++b) {
       uint8_t* const meta = panel + p.meta_offset + b * block_bytes;

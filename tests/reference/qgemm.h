@@ -1,12 +1,14 @@
 // The oracle of low-bit matmul, over decoded codes: never over packed bytes.
 //
-// An element has the integer value mul * c - zero, c = codebook[code] if there is a codebook, else code; mul is 2 for 1-bit
-// codes (their value is 2b - 1), else 1. With dot = sum of c * activation and asum = sum of activations, both exact:
+// An element has the integer value mul * c - zero, c = codebook[code] if there is a codebook, else code; mul
+// is 2 for 1-bit codes (their value is 2b - 1), else 1. With dot = sum of c * activation and asum = sum of
+// activations, both exact:
 //   row:   y = float(mul*dot - zero*asum) * (scale * a_scale), the product of the scales rounded first.
 //   block: acc = +0; per block in increasing order: acc = fma(float(mul*dot - zero*asum), d*a_scale, acc);
 //          with minima then acc = fma(float(asum), m*a_scale, acc).
-//   super: the same with integer sub-scales: acc = fma(float(sum of sc*(mul*dot - zero*asum)), d*a_scale, acc);
-//          with minima then acc = fma(float(-sum of mn*asum), m*a_scale, acc); sums over the sub-blocks of the block.
+//   super: the same with integer sub-scales, sums over the sub-blocks of the block:
+//          acc = fma(float(sum of sc*(mul*dot - zero*asum)), d*a_scale, acc);
+//          with minima then acc = fma(float(-sum of mn*asum), m*a_scale, acc).
 #pragma once
 
 #include <cmath>
@@ -25,11 +27,11 @@ struct QMatrix {
   bool has_min = false;
   std::vector<uint8_t> codebook;  ///< 16 bytes, or empty.
   size_t rows = 0, depth = 0;
-  size_t block = 0;               ///< Elements; block and super folds. depth % block == 0.
-  size_t sub = 0;                 ///< Elements; super fold. block % sub == 0.
-  std::vector<uint8_t> codes;     ///< [rows][depth]
-  std::vector<float> d, m;        ///< [rows] (row fold, d only) or [rows][depth / block]
-  std::vector<int> sc, mn;        ///< [rows][depth / sub]
+  size_t block = 0;            ///< Elements; block and super folds. depth % block == 0.
+  size_t sub = 0;              ///< Elements; super fold. block % sub == 0.
+  std::vector<uint8_t> codes;  ///< [rows][depth]
+  std::vector<float> d, m;     ///< [rows] (row fold, d only) or [rows][depth / block]
+  std::vector<int> sc, mn;     ///< [rows][depth / sub]
 
   int mul() const { return bits == 1 ? 2 : 1; }
   size_t n_blocks() const { return fold == Fold::kRow ? 1 : depth / block; }
@@ -44,8 +46,10 @@ struct QActivations {
   std::vector<float> scale;   ///< [tokens][w.n_blocks()]
 };
 
-/// sum of mul*c*a - zero*a over elements [begin, end) of a row and a token. In 64 bits: the oracle cannot overflow.
-inline int64_t integer_dot(const QMatrix& w, const uint8_t* codes, const int8_t* a, size_t begin, size_t end) {
+/// sum of mul*c*a - zero*a over elements [begin, end) of a row and a token. In 64 bits: the oracle cannot
+/// overflow.
+inline int64_t integer_dot(const QMatrix& w, const uint8_t* codes, const int8_t* a, size_t begin,
+                           size_t end) {
   int64_t dot = 0, asum = 0;
   for (size_t k = begin; k < end; ++k) {
     dot += int(w.codebook.empty() ? codes[k] : w.codebook[codes[k]]) * int(a[k]);

@@ -1,8 +1,8 @@
 // The oracle of activation quantization to int8.
-//   row:   amax = max(max |x|, 1e-5), q = 127 / amax, code = clamp(rne(x * q), -128, 127), scale = amax / 127; one scale and
-//          one sum of codes for the row.
-//   block: the same for every `block` elements without the floor; amax < 2^-120 gives scale 0 and codes 0. Sums are over
-//          every `sum_block` codes.
+//   row:   amax = max(max |x|, 1e-5), q = 127 / amax, code = clamp(rne(x * q), -128, 127),
+//          scale = amax / 127; one scale and one sum of codes for the row.
+//   block: the same for every `block` elements without the floor; amax < 2^-120 gives scale 0 and codes 0.
+//          Sums are over every `sum_block` codes.
 // Codes from n to the next multiple of 32 are 0.
 #pragma once
 

@@ -1,5 +1,5 @@
-// The oracle of rotary position embedding on one head, in place: (a, b) -> (fma(-b, sin, a*cos), fma(a, sin, b*cos)).
-// Pair i is (i, i + n_rot/2) for "neox" and (2i, 2i+1) for "norm".
+// The oracle of rotary position embedding on one head, in place: (a, b) -> (fma(-b, sin, a*cos), fma(a, sin,
+// b*cos)). Pair i is (i, i + n_rot/2) for "neox" and (2i, 2i+1) for "norm".
 #pragma once
 
 #include <cmath>

@@ -1,5 +1,5 @@
-// Accuracy and special values of base/detmath.h. expf is checked against a double for every 257th float, or for all of them
-// with STERNA_TEST_FULL=1 (about half a minute).
+// Accuracy and special values of base/detmath.h. expf is checked against a double for every 257th float, or
+// for all of them with STERNA_TEST_FULL=1 (one to three minutes).
 #include "base/detmath.h"
 
 #include <doctest/doctest.h>
@@ -18,7 +18,8 @@ using namespace sterna;
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
-/// Distance of an f32 result from the true value, in units of the last place of f32 there (2^-149 among denormals).
+/// Distance of an f32 result from the true value, in units of the last place of f32 there (2^-149 among
+/// denormals).
 double ulps(float got, double truth) {
   const int exponent = std::max(std::ilogb(truth), -126);
   return std::fabs(double(got) - truth) / std::ldexp(1.0, exponent - 23);
@@ -45,7 +46,8 @@ TEST_CASE("detmath: expf is within 2 ulp of e^x") {
     const float x = std::bit_cast<float>(uint32_t(i));
     if (std::isnan(x)) continue;
     const float got = detmath::expf(x);
-    // Beyond these the result must be exactly 0 or infinite; e^88.7228 is the largest finite one, e^-103.98 > 2^-150.
+    // Beyond these the result must be exactly 0 or infinite; e^88.7228 is the largest finite one, e^-103.98 >
+    // 2^-150.
     if (x < -104.0f || x > 88.73f) {
       const float expected = x < 0 ? 0.0f : kInf;
       if (got != expected || std::signbit(got)) ++wrong, wrong_at = x;
@@ -91,7 +93,8 @@ double relative_error(double got, long double truth) { return std::fabs(double((
 TEST_CASE("detmath: double exp is within 4e-16 of e^x, relative") {
   Worst worst;
   for (double range : {1.0, 20.0, 700.0}) {
-    sweep(-range, range, 200001, [&](double x) { worst.see(relative_error(detmath::exp(x), std::exp((long double)x)), x); });
+    sweep(-range, range, 200001,
+          [&](double x) { worst.see(relative_error(detmath::exp(x), std::exp((long double)x)), x); });
   }
   CHECK_MESSAGE(worst.error <= 4e-16, worst.error << " at " << worst.at);
   CHECK(detmath::exp(0.0) == 1.0);
@@ -154,7 +157,8 @@ TEST_CASE("detmath: pow of rotary tables is within 3e-16 (1 + |e log base|), rel
   for (double base : {2.0, 10000.0, 500000.0, 1e6, 1e7}) {
     sweep(-1.0, 1.0, 2001, [&](double e) {
       const double bound = 3e-16 * (1 + std::fabs(e * std::log(base)));
-      worst.see(relative_error(detmath::pow(base, e), std::pow((long double)base, (long double)e)) / bound, e);
+      worst.see(relative_error(detmath::pow(base, e), std::pow((long double)base, (long double)e)) / bound,
+                e);
     });
   }
   CHECK_MESSAGE(worst.error <= 1.0, worst.error << " of the bound, exponent " << worst.at);

@@ -14,8 +14,8 @@ using namespace sterna;
 
 bool is_nan16(uint16_t h, uint16_t infinity) { return (h & 0x7fff) > infinity; }
 
-/// Calls visit(float) on a dense sample of all floats, and on the 16-bit values of `to_float`, the midpoints between
-/// neighbours and the floats directly beside both: where rounding changes its mind.
+/// Calls visit(float) on a dense sample of all floats, and on the 16-bit values of `to_float`, the midpoints
+/// between neighbours and the floats directly beside both: where rounding changes its mind.
 template <class ToFloat, class Visit>
 void for_each_interesting_float(ToFloat to_float, Visit visit) {
   for (uint64_t i = 0; i < (uint64_t(1) << 32); i += 1009) visit(std::bit_cast<float>(uint32_t(i)));
@@ -25,7 +25,8 @@ void for_each_interesting_float(ToFloat to_float, Visit visit) {
     const uint32_t bits = std::bit_cast<uint32_t>(here);
     for (int d : {-1, 0, 1}) visit(std::bit_cast<float>(bits + uint32_t(d)));
     // The midpoint to infinity is where an exponent range without infinity would have it.
-    const double gap = std::isfinite(next) ? double(next) - double(here) : double(here) - double(to_float(uint16_t(h - 1)));
+    const double gap =
+        std::isfinite(next) ? double(next) - double(here) : double(here) - double(to_float(uint16_t(h - 1)));
     const float middle = float(double(here) + gap / 2);
     for (int d : {-1, 0, 1}) visit(std::bit_cast<float>(std::bit_cast<uint32_t>(middle) + uint32_t(d)));
   }
@@ -91,7 +92,8 @@ TEST_CASE("half: f16 agrees with the compiler's own type") {
   float at = 0;
   for_each_interesting_float(f16_to_f32, [&](float f) {
     const uint16_t expected = std::bit_cast<uint16_t>(CompilerHalf(f)), got = f32_to_f16(f);
-    const bool same = std::isnan(f) ? is_nan16(got, 0x7c00) && (got & 0x8000) == (expected & 0x8000) : got == expected;
+    const bool same =
+        std::isnan(f) ? is_nan16(got, 0x7c00) && (got & 0x8000) == (expected & 0x8000) : got == expected;
     if (!same) ++differences, at = f;
   });
   CHECK_MESSAGE(differences == 0, differences << " differences, one at " << at);
@@ -108,8 +110,8 @@ TEST_CASE("half: bf16 is the nearest, and the even one of two equally near") {
   float at = 0;
   for_each_interesting_float(bf16_to_f32, [&](float f) {
     if (std::isnan(f)) return;
-    // Truncation gives the neighbour towards zero; its successor is the other one. Beyond the last finite value the
-    // successor is counted as 2^128.
+    // Truncation gives the neighbour towards zero; its successor is the other one. Beyond the last finite
+    // value the successor is counted as 2^128.
     const uint16_t low = uint16_t(std::bit_cast<uint32_t>(f) >> 16);
     const auto magnitude = [](uint16_t b) {
       return (b & 0x7fff) == 0x7f80 ? 0x1p128 : std::fabs(double(bf16_to_f32(b)));

@@ -51,8 +51,9 @@ inline TinyVocab tiny_bpe(const std::string& pre) {
     text::append_utf8(letter, printable ? byte : next++);
     v.add(letter, 1);
   }
-  v.merges = {"l l", "h e", "he llo", "y z", "ll o", "\u0120 hello", "x y", "l l"};
-  for (const char* token : {"ll", "he", "hello", "yz", "llo", "\u0120hello", "xy", "whole"}) v.add(token, 1);
+  v.merges = {"l l", "h e", "he llo", "y z", "ll o", "\u0120 hello", "x y", "l p", "l l"};
+  for (const char* token : {"ll", "he", "hello", "yz", "llo", "\u0120hello", "xy", "lp", "whole"})
+    v.add(token, 1);
   return v;
 }
 

@@ -248,6 +248,7 @@ TEST_CASE("byte-level BPE: merges go by rank, leftmost first") {
   CHECK(texts_of(t, t.encode("hell", false, false)) == Words{"he", "ll"});
   CHECK(texts_of(t, t.encode("lllll", false, false)) == Words{"ll", "ll", "l"});
   CHECK(texts_of(t, t.encode("xyz", false, false)) == Words{"x", "yz"});  // "xy" is a later merge.
+  CHECK(texts_of(t, t.encode("llp", false, false)) == Words{"ll", "p"});  // "l l" is first, and last again.
   CHECK(texts_of(t, t.encode("\n\xe9", false, false)) == Words{"\u010a", "\u00e9"});
   CHECK(t.encode("", true, true).empty());
   // Whole words only where the pre-tokenizer says so: "whole" is a token without merges.
@@ -273,12 +274,14 @@ TEST_CASE("special tokens: longest first, control tokens only on request") {
   const int32_t user = v.add("<user>", 4), longer = v.add("r><x", 4), control = v.add("<|ctl|>", 3),
                 unknown = v.add("<unk>", 2);
   const int32_t inner = v.add("ser", 4), mark = v.add("<|message|>", 3);
+  v.add("x<us", 4);
   const Tokenizer t = loaded(v.build());
   const int32_t less = t.encode("<", false, false)[0], u = t.encode("u", false, false)[0];
   CHECK(t.encode("<user>", false, false) == Ids{user});
   CHECK(t.encode("<user><user>", false, false) == Ids{user, user});
   // "<user>" (6 bytes) beats "r><x" (4) though both overlap; left to itself the shorter one is found.
   CHECK(t.encode("<user><x", false, false).front() == user);
+  CHECK(texts_of(t, t.encode("x<user>", false, false)) == Words{"x", "<user>"});
   CHECK(texts_of(t, t.encode("ur><x", false, false)) == Words{"u", "r><x"});
   CHECK(t.encode("<user", false, false) == Ids{less, u, inner});
   CHECK(t.encode("r><xr><x", false, true) == Ids{longer, longer});
@@ -468,7 +471,7 @@ TEST_CASE("vocabularies that are refused") {
   check_refused(with(spm, [](TinyVocab& v) { v.scores.clear(); }), Code::kCorrupt, {"scores", "nothing"});
   check_refused(with(spm, [](TinyVocab& v) { v.scores[3] = std::numeric_limits<float>::quiet_NaN(); }),
                 Code::kCorrupt, {"scores", "token 3", "NaN"});
-  for (const char* text : {"<0x-1>", "<0x1>", "<0x001>", "<0xG0>", "0x41", "<0x41"}) {
+  for (const char* text : {"<0x-1>", "<0x1>", "<0x001>", "<0xG0>", "0x41", "<0x41", "<0x41>x"}) {
     check_refused(with(spm, [&](TinyVocab& v) { v.tokens[3] = text; }), Code::kCorrupt,
                   {"token 3", text, "<0xHH>"});
   }
@@ -480,7 +483,7 @@ TEST_CASE("vocabularies that are refused") {
                 {"tokenizer.ggml.add_bos_token"});
 }
 
-TEST_CASE("very long inputs take linear or n log n time") {
+TEST_CASE("very long inputs take linear or n log n time" * doctest::timeout(100)) {
   // Quadratic time would be minutes here, recursion a crash.
   constexpr size_t kLong = 1 << 17;
   TinyVocab v = tiny_bpe("llama-bpe");
@@ -497,6 +500,10 @@ TEST_CASE("very long inputs take linear or n log n time") {
       if (unit == "<x>") CHECK(t.encode(text, false, true) == Ids(text.size() / 3, special));
     }
   }
+  std::vector<std::string_view> words;
+  const std::string spaces = std::string(4 * kLong, ' ') + "1";  // No match for the \s+$ of deepseek-llm.
+  pre_tokenize(*find_pre_tokenizer("deepseek-llm"), spaces, words);
+  CHECK(words.size() == 2);
   const Tokenizer t = loaded(tiny_spm().build());
   const std::string text(kLong, 'l');
   CHECK(t.encode(text, false, false).size() == 1 + kLong / 2);

@@ -1,5 +1,5 @@
-// Vectors of the avx2 kernels: two 256-bit registers each. Integer products by vpmaddubsw, whose 16-bit sums cannot
-// saturate for codes of 6 bits or less; 8-bit codes are split in two parts that cannot either.
+// Vectors of the avx2 kernels: two 256-bit registers each. Integer products by vpmaddubsw, whose 16-bit sums
+// cannot saturate for codes of 6 bits or less; 8-bit codes are split in two parts that cannot either.
 #pragma once
 
 #if !defined(__AVX2__) || !defined(__FMA__) || !defined(__F16C__)
@@ -15,8 +15,8 @@
 
 namespace {
 
-constexpr int kTile = 4;       // accumulators of a qgemm tile: half of the 16 registers, two each
-constexpr int kDotBias8 = 0;   // dot4 takes unsigned codes of 8 bits as they are
+constexpr int kTile = 4;      // accumulators of a qgemm tile: half of the 16 registers, two each
+constexpr int kDotBias8 = 0;  // dot4 takes unsigned codes of 8 bits as they are
 
 struct I {
   __m256i lo, hi;
@@ -40,9 +40,13 @@ struct I {
   friend I operator&(I a, I b) { return {_mm256_and_si256(a.lo, b.lo), _mm256_and_si256(a.hi, b.hi)}; }
 };
 template <int n>
-inline I shift_right(I a) { return {_mm256_srli_epi32(a.lo, n), _mm256_srli_epi32(a.hi, n)}; }
+inline I shift_right(I a) {
+  return {_mm256_srli_epi32(a.lo, n), _mm256_srli_epi32(a.hi, n)};
+}
 template <int mul>
-inline I scaled(I a) { return mul == 1 ? a : I{_mm256_slli_epi32(a.lo, 1), _mm256_slli_epi32(a.hi, 1)}; }
+inline I scaled(I a) {
+  return mul == 1 ? a : I{_mm256_slli_epi32(a.lo, 1), _mm256_slli_epi32(a.hi, 1)};
+}
 
 struct F {
   __m256 lo, hi;
@@ -82,7 +86,8 @@ inline F to_float(I a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.
 inline I to_int(F a) { return {_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)}; }
 inline F exp2i(F n) {
   const auto half = [](__m256 x) {
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(x), _mm256_set1_epi32(127)), 23));
+    return _mm256_castsi256_ps(
+        _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(x), _mm256_set1_epi32(127)), 23));
   };
   return {half(n.lo), half(n.hi)};
 }
@@ -91,7 +96,8 @@ struct B {
   __m256i lo, hi;
   static B zero() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
   static B load(const uint8_t* p) {
-    return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
+    return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
   }
   friend B operator|(B a, B b) { return {_mm256_or_si256(a.lo, b.lo), _mm256_or_si256(a.hi, b.hi)}; }
 };
@@ -114,9 +120,10 @@ inline B lookup16(B table, B index) {
   return {_mm256_shuffle_epi8(table.lo, index.lo), _mm256_shuffle_epi8(table.hi, index.hi)};
 }
 
-/// acc + sum over 4 quads of code * activation; lane r takes bytes 4r..4r+3 of each quad with a[4i..4i+3].
-template <int max_code>
-inline I dot4(I acc, const B q[4], const int8_t* a) {
+/// acc[p] += sum over 4 quads of code * activation; lane r takes bytes 4r..4r+3 of each quad of panel p with
+/// a[4i..4i+3].
+template <int max_code, int P>
+inline void dot4(I acc[P], const B q[P][4], const int8_t* a) {
   __m256i quad[4];
   for (int i = 0; i < 4; i++) {
     int32_t x;
@@ -127,7 +134,8 @@ inline I dot4(I acc, const B q[4], const int8_t* a) {
   const auto half = [&](__m256i s, __m256i q0, __m256i q1, __m256i q2, __m256i q3) {
     const auto widen = [&](__m256i x) { s = _mm256_add_epi32(s, _mm256_madd_epi16(x, ones)); };
     if constexpr (max_code == 255) {
-      // code = (code & 127) + (code & 128): |pair sums| <= 127*128*2 and <= 128*128*2 with the sign that fits.
+      // code = (code & 127) + (code & 128): |pair sums| <= 127*128*2 and <= 128*128*2 with the sign that
+      // fits.
       const __m256i low = _mm256_set1_epi8(127);
       const __m256i qs[4] = {q0, q1, q2, q3};
       for (int i = 0; i < 4; i++) {
@@ -135,8 +143,10 @@ inline I dot4(I acc, const B q[4], const int8_t* a) {
         widen(_mm256_maddubs_epi16(_mm256_andnot_si256(low, qs[i]), quad[i]));
       }
     } else {
-      const __m256i p01 = _mm256_add_epi16(_mm256_maddubs_epi16(q0, quad[0]), _mm256_maddubs_epi16(q1, quad[1]));
-      const __m256i p23 = _mm256_add_epi16(_mm256_maddubs_epi16(q2, quad[2]), _mm256_maddubs_epi16(q3, quad[3]));
+      const __m256i p01 =
+          _mm256_add_epi16(_mm256_maddubs_epi16(q0, quad[0]), _mm256_maddubs_epi16(q1, quad[1]));
+      const __m256i p23 =
+          _mm256_add_epi16(_mm256_maddubs_epi16(q2, quad[2]), _mm256_maddubs_epi16(q3, quad[3]));
       static_assert(max_code * 128 * 4 <= 32767 || max_code == 255);
       if constexpr (max_code * 128 * 8 <= 32767) {
         widen(_mm256_add_epi16(p01, p23));
@@ -147,7 +157,10 @@ inline I dot4(I acc, const B q[4], const int8_t* a) {
     }
     return s;
   };
-  return {half(acc.lo, q[0].lo, q[1].lo, q[2].lo, q[3].lo), half(acc.hi, q[0].hi, q[1].hi, q[2].hi, q[3].hi)};
+  for (int p = 0; p < P; p++) {
+    acc[p].lo = half(acc[p].lo, q[p][0].lo, q[p][1].lo, q[p][2].lo, q[p][3].lo);
+    acc[p].hi = half(acc[p].hi, q[p][0].hi, q[p][1].hi, q[p][2].hi, q[p][3].hi);
+  }
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
 // Vectors of the avx512 kernels: one 512-bit register each; VNNI for the integer dot product.
 #pragma once
 
-#if !defined(__AVX512F__) || !defined(__AVX512BW__) || !defined(__AVX512VL__) || !defined(__AVX512DQ__) || !defined(__AVX512VNNI__)
+#if !defined(__AVX512F__) || !defined(__AVX512BW__) || !defined(__AVX512VL__) || !defined(__AVX512DQ__) || \
+    !defined(__AVX512VNNI__)
 #error "compile this folder with its flags (cpp/cmake/isa_flags.cmake)"
 #endif
 
@@ -14,15 +15,19 @@
 
 namespace {
 
-constexpr int kTile = 16;      // accumulators of a qgemm tile: half of the 32 registers
-constexpr int kDotBias8 = 0;   // dot4 takes unsigned codes of 8 bits as they are
+constexpr int kTile = 16;     // accumulators of a qgemm tile: half of the 32 registers
+constexpr int kDotBias8 = 0;  // dot4 takes unsigned codes of 8 bits as they are
 
 struct I {
   __m512i v;
   static I zero() { return {_mm512_setzero_si512()}; }
   static I set1(int32_t x) { return {_mm512_set1_epi32(x)}; }
-  static I load_i8(const int8_t* p) { return {_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))}; }
-  static I load_u8(const uint8_t* p) { return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))}; }
+  static I load_i8(const int8_t* p) {
+    return {_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+  }
+  static I load_u8(const uint8_t* p) {
+    return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+  }
   void store(int32_t* p) const { _mm512_storeu_si512(p, v); }
   friend I operator+(I a, I b) { return {_mm512_add_epi32(a.v, b.v)}; }
   friend I operator-(I a, I b) { return {_mm512_sub_epi32(a.v, b.v)}; }
@@ -30,16 +35,22 @@ struct I {
   friend I operator&(I a, I b) { return {_mm512_and_si512(a.v, b.v)}; }
 };
 template <int n>
-inline I shift_right(I a) { return {_mm512_srli_epi32(a.v, n)}; }
+inline I shift_right(I a) {
+  return {_mm512_srli_epi32(a.v, n)};
+}
 template <int mul>
-inline I scaled(I a) { return mul == 1 ? a : I{_mm512_slli_epi32(a.v, 1)}; }
+inline I scaled(I a) {
+  return mul == 1 ? a : I{_mm512_slli_epi32(a.v, 1)};
+}
 
 struct F {
   __m512 v;
   static F zero() { return {_mm512_setzero_ps()}; }
   static F set1(float x) { return {_mm512_set1_ps(x)}; }
   static F load(const float* p) { return {_mm512_loadu_ps(p)}; }
-  static F load_f16(const uint16_t* p) { return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))}; }
+  static F load_f16(const uint16_t* p) {
+    return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+  }
   static F load_bf16(const uint16_t* p) {
     const __m512i x = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
     return {_mm512_castsi512_ps(_mm512_slli_epi32(x, 16))};
@@ -59,7 +70,8 @@ inline F rne(F a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT 
 inline F to_float(I a) { return {_mm512_cvtepi32_ps(a.v)}; }
 inline I to_int(F a) { return {_mm512_cvtps_epi32(a.v)}; }
 inline F exp2i(F n) {
-  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127)), 23))};
+  return {_mm512_castsi512_ps(
+      _mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127)), 23))};
 }
 
 struct B {
@@ -81,16 +93,18 @@ inline B broadcast16(const uint8_t* table) {
 }
 inline B lookup16(B table, B index) { return {_mm512_shuffle_epi8(table.v, index.v)}; }
 
-/// acc + sum over 4 quads of code * activation; lane r takes bytes 4r..4r+3 of each quad with a[4i..4i+3].
-template <int max_code>
-inline I dot4(I acc, const B q[4], const int8_t* a) {
+/// acc[p] += sum over 4 quads of code * activation; lane r takes bytes 4r..4r+3 of each quad of panel p with
+/// a[4i..4i+3].
+template <int max_code, int P>
+inline void dot4(I acc[P], const B q[P][4], const int8_t* a) {
 #pragma GCC unroll 4
   for (int i = 0; i < 4; i++) {
     int32_t quad;
     std::memcpy(&quad, a + 4 * i, 4);
-    acc.v = _mm512_dpbusd_epi32(acc.v, q[i].v, _mm512_set1_epi32(quad));
+    const __m512i x = _mm512_set1_epi32(quad);
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) acc[p].v = _mm512_dpbusd_epi32(acc[p].v, q[p][i].v, x);
   }
-  return acc;
 }
 
 }  // namespace

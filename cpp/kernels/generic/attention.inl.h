@@ -1,5 +1,5 @@
-// Attention of one token, online over chunks of 256 positions (contract/attention.h). The query heads of a group run chunk by
-// chunk so that the chunk's K and V stay in the nearest cache.
+// Attention of one token, online over chunks of 256 positions (contract/attention.h). The query heads of a
+// group run chunk by chunk so that the chunk's K and V stay in the nearest cache.
 #pragma once
 
 #include "kernels/contract/attention.h"
@@ -39,7 +39,8 @@ inline void scores(const AttentionArgs& g, const float* q, const uint16_t* k, si
   for (; i < n; i++) rows.template operator()<1>(i);
 }
 
-/// a[d] = sum over i of e[i]*V_i[d], increasing i, from +0; D groups of 16 dimensions at a time stay in registers.
+/// a[d] = sum over i of e[i]*V_i[d], increasing i, from +0; D groups of 16 dimensions at a time stay in
+/// registers.
 inline void values(const AttentionArgs& g, const float* e, const uint16_t* v, size_t n, float* a) {
   const size_t hd = g.head_dim;
   const auto dims = [&]<int D>(size_t d) {

@@ -1,4 +1,5 @@
-// Norms, activations, softmax, rotary embedding and activation quantization, written once (contract/elementwise.h).
+// Norms, activations, softmax, rotary embedding and activation quantization, written once
+// (contract/elementwise.h).
 #pragma once
 
 #include "base/detmath.h"
@@ -99,7 +100,8 @@ void neox(float* x, const float* cos, const float* sin, size_t n_rot) {
   }
   if (const size_t n = half - i; n > 0) {
     F ra, rb;
-    rotate(load_part(x + i, n), load_part(x + half + i, n), load_part(cos + i, n), load_part(sin + i, n), ra, rb);
+    rotate(load_part(x + i, n), load_part(x + half + i, n), load_part(cos + i, n), load_part(sin + i, n), ra,
+           rb);
     store_part(x + i, n, ra);
     store_part(x + half + i, n, rb);
   }
@@ -125,7 +127,8 @@ inline float abs_max(const float* x, size_t n, float floor) {
   return max_lane(m);
 }
 
-/// codes = clamp(rne(x*q)); returns their sum. The clamp precedes the conversion so that no input is out of its range.
+/// codes = clamp(rne(x*q)); returns their sum. The clamp precedes the conversion so that no input is out of
+/// its range.
 inline int32_t codes(const float* x, size_t n, float q, int8_t* out) {
   const F qv = F::set1(q), lo = F::set1(-128.0f), hi = F::set1(127.0f);
   int32_t sum = 0;

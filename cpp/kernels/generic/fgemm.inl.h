@@ -1,5 +1,5 @@
-// Matmul with float weights in file order (contract/fgemm.h). k is in lanes; R rows side by side hide the latency of the
-// one fma chain that the lane rule allows per output, and give the memory system R streams.
+// Matmul with float weights in file order (contract/fgemm.h). k is in lanes; R rows side by side hide the
+// latency of the one fma chain that the lane rule allows per output, and give the memory system R streams.
 #pragma once
 
 #include "kernels/contract/fgemm.h"

@@ -1,4 +1,5 @@
-// The lane rule and other things that several float kernels need: sums over 16 partials, tails shorter than 16.
+// The lane rule and other things that several float kernels need: sums over 16 partials, tails shorter
+// than 16.
 #pragma once
 
 #include <cstddef>
@@ -35,7 +36,8 @@ inline void store_part(float* p, size_t n, F v) {
   for (size_t i = 0; i < n; i++) p[i] = t[i];
 }
 
-/// acc with only its first n lanes replaced by fma(a, x, acc): a tail must not touch the other partials (-0 + 0 is +0).
+/// acc with only its first n lanes replaced by fma(a, x, acc): a tail must not touch the other partials (-0 +
+/// 0 is +0).
 inline F fma_tail(F a, const float* x, F acc, size_t n) {
   float s[16], t[16];
   fma(a, load_part(x, n), acc).store(s);

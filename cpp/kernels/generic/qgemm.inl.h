@@ -1,7 +1,8 @@
-// Low-bit matmul written once for every instruction set; the vector types F (16 floats), I (16 int32) and B (64 bytes) and
-// dot4() come from the ISA's vec.h. Rows are in lanes, so scales fold per lane in block order and no horizontal sum exists.
-// A tile is P panels x N tokens: a line of codes is unpacked once for N tokens, an activation quad broadcast for P panels.
-// For one token P = 4 panels run side by side: four memory streams with prefetch use the bandwidth that one leaves unused.
+// Low-bit matmul written once for every instruction set; the vector types F (16 floats), I (16 int32) and B
+// (64 bytes) and dot4() come from the ISA's vec.h. Rows are in lanes, so scales fold per lane in block order
+// and no horizontal sum exists. A tile is P panels x N tokens: a line of codes is unpacked once for N tokens,
+// an activation quad broadcast for P panels. For one token P = 4 panels run side by side: four memory streams
+// with prefetch use the bandwidth that one leaves unused.
 #pragma once
 
 #include "kernels/contract/qgemm.h"
@@ -36,14 +37,18 @@ inline void unpack(const uint8_t* chunk, int h, B q[4]) {
     one_bit(0, [&](int i, B l, auto from) { q[i] = move_bits<from.value, 1, 0>(l); });
   } else if constexpr (bits == 2 || bits == 3) {
     const B l = line(h);
-    q[0] = move_bits<0, 2, 0>(l), q[1] = move_bits<2, 2, 0>(l), q[2] = move_bits<4, 2, 0>(l), q[3] = move_bits<6, 2, 0>(l);
-    if constexpr (bits == 3) one_bit(2, [&](int i, B b, auto from) { q[i] = q[i] | move_bits<from.value, 1, 2>(b); });
+    q[0] = move_bits<0, 2, 0>(l), q[1] = move_bits<2, 2, 0>(l), q[2] = move_bits<4, 2, 0>(l),
+    q[3] = move_bits<6, 2, 0>(l);
+    if constexpr (bits == 3)
+      one_bit(2, [&](int i, B b, auto from) { q[i] = q[i] | move_bits<from.value, 1, 2>(b); });
   } else if constexpr (bits == 8) {
     for (int i = 0; i < 4; i++) q[i] = line(4 * h + i);
   } else {
     const B l0 = line(2 * h), l1 = line(2 * h + 1);
-    q[0] = move_bits<0, 4, 0>(l0), q[1] = move_bits<4, 4, 0>(l0), q[2] = move_bits<0, 4, 0>(l1), q[3] = move_bits<4, 4, 0>(l1);
-    if constexpr (bits == 5) one_bit(4, [&](int i, B b, auto from) { q[i] = q[i] | move_bits<from.value, 1, 4>(b); });
+    q[0] = move_bits<0, 4, 0>(l0), q[1] = move_bits<4, 4, 0>(l0), q[2] = move_bits<0, 4, 0>(l1),
+    q[3] = move_bits<4, 4, 0>(l1);
+    if constexpr (bits == 5)
+      one_bit(4, [&](int i, B b, auto from) { q[i] = q[i] | move_bits<from.value, 1, 4>(b); });
     if constexpr (bits == 6) {
       const B b = line(4 + h);
       q[0] = q[0] | move_bits<0, 2, 4>(b), q[1] = q[1] | move_bits<2, 2, 4>(b);
@@ -63,17 +68,31 @@ inline void store_rows(float* out, size_t rows, F v) {
   for (size_t i = 0; i < rows; i++) out[i] = t[i];
 }
 
-/// Adds the products of half `h` of the chunk at `codes` (one pointer per panel) to acc.
+template <QGemmVariant w>
+inline void unpack_half(const uint8_t* codes, int h, B table, B q[4]) {
+  unpack<w.bits>(codes, h, q);
+  if constexpr (w.codebook)
+    for (int i = 0; i < 4; i++) q[i] = lookup16(table, q[i]);
+}
+
+/// Adds the products of half `h` of the chunk at `codes` (one pointer per panel) to acc[token][panel].
 template <QGemmVariant w, int P, int N>
-inline void add_half(const QGemmArgs& g, const uint8_t* const codes[P], const int8_t* act, int h, B table, I acc[P][N]) {
+inline void add_half(const QGemmArgs& g, const uint8_t* const codes[P], const int8_t* act, int h, B table,
+                     I acc[N][P]) {
+  act += 16 * h;
+  if constexpr (N == 1) {  // panel by panel: few registers hold codes
 #pragma GCC unroll 4
-  for (int p = 0; p < P; p++) {
-    B q[4];
-    unpack<w.bits>(codes[p], h, q);
-    if constexpr (w.codebook)
-      for (int i = 0; i < 4; i++) q[i] = lookup16(table, q[i]);
+    for (int p = 0; p < P; p++) {
+      B q[1][4];
+      unpack_half<w>(codes[p], h, table, q[0]);
+      dot4<max_code(w), 1>(&acc[0][p], q, act);
+    }
+  } else {  // codes of all panels in registers, each activation quad broadcast once
+    B q[P][4];
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) unpack_half<w>(codes[p], h, table, q[p]);
 #pragma GCC unroll 16
-    for (int n = 0; n < N; n++) acc[p][n] = dot4<max_code(w)>(acc[p][n], q, act + n * g.act_stride + 16 * h);
+    for (int n = 0; n < N; n++) dot4<max_code(w), P>(acc[n], q, act + n * g.act_stride);
   }
 }
 
@@ -98,12 +117,12 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t token) {
     }
     act += 32;
   };
-  F y[P][N];
+  F y[N][P];
 
   if constexpr (w.fold == Fold::kRow) {
-    I acc[P][N];
+    I acc[N][P];
     for (int p = 0; p < P; p++)
-      for (int n = 0; n < N; n++) acc[p][n] = I::zero();
+      for (int n = 0; n < N; n++) acc[n][p] = I::zero();
     for (size_t c = 0; c < g.n_chunks; c++) {
       add_half<w, P, N>(g, codes, act, 0, table, acc);
       add_half<w, P, N>(g, codes, act, 1, table, acc);
@@ -114,8 +133,8 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t token) {
       const F s = F::load(reinterpret_cast<const float*>(base + p * g.panel_bytes + g.meta_offset));
 #pragma GCC unroll 16
       for (int n = 0; n < N; n++) {
-        const I dot = scaled<mul>(acc[p][n]) - I::set1(zero * a_sum[n * g.a_sum_stride]);
-        y[p][n] = to_float(dot) * (s * F::set1(a_scale[n * g.a_scale_stride]));
+        const I dot = scaled<mul>(acc[n][p]) - I::set1(zero * a_sum[n * g.a_sum_stride]);
+        y[n][p] = to_float(dot) * (s * F::set1(a_scale[n * g.a_scale_stride]));
       }
     }
   } else {
@@ -123,13 +142,13 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t token) {
     const uint8_t* meta[P];
     for (int p = 0; p < P; p++) meta[p] = base + p * g.panel_bytes + g.meta_offset;
     for (int p = 0; p < P; p++)
-      for (int n = 0; n < N; n++) y[p][n] = F::zero();
+      for (int n = 0; n < N; n++) y[n][p] = F::zero();
     const size_t n_blocks = g.n_chunks / g.block_chunks;
     for (size_t b = 0; b < n_blocks; b++) {
-      I acc[P][N];   // the block's integer sum
-      I mins[P][N];  // kSuper with minima: sum of mn * asum
+      I acc[N][P];   // the block's integer sum
+      I mins[N][P];  // kSuper with minima: sum of mn * asum
       for (int p = 0; p < P; p++)
-        for (int n = 0; n < N; n++) acc[p][n] = mins[p][n] = I::zero();
+        for (int n = 0; n < N; n++) acc[n][p] = mins[n][p] = I::zero();
       if constexpr (w.fold == Fold::kBlock) {
         for (size_t c = 0; c < g.block_chunks; c++) {
           add_half<w, P, N>(g, codes, act, 0, table, acc);
@@ -140,7 +159,7 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t token) {
         for (int p = 0; p < P; p++)
 #pragma GCC unroll 16
           for (int n = 0; n < N; n++)
-            acc[p][n] = scaled<mul>(acc[p][n]) - I::set1(zero * a_sum[n * g.a_sum_stride + b]);
+            acc[n][p] = scaled<mul>(acc[n][p]) - I::set1(zero * a_sum[n * g.a_sum_stride + b]);
       } else {
         constexpr size_t halves = w.sub / 16;  // per sub-block
         constexpr size_t sub_bytes = w.has_min && w.sub == 32 ? 32 : 16;
@@ -148,10 +167,11 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t token) {
         for (size_t c = 0; c < g.block_chunks; c++) {
 #pragma GCC unroll 2
           for (size_t s = 0; s < 2 / halves; s++) {
-            I dot[P][N];
+            I dot[N][P];
             for (int p = 0; p < P; p++)
-              for (int n = 0; n < N; n++) dot[p][n] = I::zero();
-            for (size_t h = 0; h < halves; h++) add_half<w, P, N>(g, codes, act, int(s * halves + h), table, dot);
+              for (int n = 0; n < N; n++) dot[n][p] = I::zero();
+            for (size_t h = 0; h < halves; h++)
+              add_half<w, P, N>(g, codes, act, int(s * halves + h), table, dot);
             const size_t sub = c * (2 / halves) + s;
 #pragma GCC unroll 4
             for (int p = 0; p < P; p++) {
@@ -168,8 +188,8 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t token) {
 #pragma GCC unroll 16
               for (int n = 0; n < N; n++) {
                 const int32_t asum = a_sum[n * g.a_sum_stride + b * n_subs + sub];
-                acc[p][n] = acc[p][n] + sc * (dot[p][n] - I::set1(zero * asum));
-                if constexpr (w.has_min) mins[p][n] = mins[p][n] + mn * I::set1(asum);
+                acc[n][p] = acc[n][p] + sc * (dot[n][p] - I::set1(zero * asum));
+                if constexpr (w.has_min) mins[n][p] = mins[n][p] + mn * I::set1(asum);
               }
             }
           }
@@ -184,21 +204,22 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t token) {
 #pragma GCC unroll 16
         for (int n = 0; n < N; n++) {
           const F s = F::set1(a_scale[n * g.a_scale_stride + b]);
-          y[p][n] = fma(to_float(acc[p][n]), d * s, y[p][n]);
+          y[n][p] = fma(to_float(acc[n][p]), d * s, y[n][p]);
           if constexpr (w.has_min && w.fold == Fold::kBlock)
-            y[p][n] = fma(F::set1(float(a_sum[n * g.a_sum_stride + b])), m * s, y[p][n]);
+            y[n][p] = fma(F::set1(float(a_sum[n * g.a_sum_stride + b])), m * s, y[n][p]);
           if constexpr (w.has_min && w.fold == Fold::kSuper)
-            y[p][n] = fma(to_float(I::zero() - mins[p][n]), m * s, y[p][n]);
+            y[n][p] = fma(to_float(I::zero() - mins[n][p]), m * s, y[n][p]);
         }
         size_t meta_bytes = scale_bytes * (w.has_min ? 2 : 1);
-        if constexpr (w.fold == Fold::kSuper) meta_bytes += g.block_chunks * (32 / w.sub) * (w.has_min && w.sub == 32 ? 32 : 16);
+        if constexpr (w.fold == Fold::kSuper)
+          meta_bytes += g.block_chunks * (32 / w.sub) * (w.has_min && w.sub == 32 ? 32 : 16);
         meta[p] += meta_bytes;
       }
     }
   }
   for (int p = 0; p < P; p++)
     for (int n = 0; n < N; n++)
-      store_rows(g.out + (token + n) * g.out_stride + 16 * (panel + p), g.n_rows - 16 * (panel + p), y[p][n]);
+      store_rows(g.out + (token + n) * g.out_stride + 16 * (panel + p), g.n_rows - 16 * (panel + p), y[n][p]);
 }
 
 template <QGemmVariant w, int P, int N>
@@ -208,8 +229,11 @@ inline void tokens(const QGemmArgs& g, size_t panel, size_t& token) {
 
 template <QGemmVariant w>
 void run(const QGemmArgs& g) {
-  // Tile heights that fill the registers: kTile accumulators for one integer sum each, half for sum plus float.
-  constexpr int full = w.fold == Fold::kRow ? kTile : w.fold == Fold::kBlock || kTile <= 4 ? kTile / 2 : kTile / 4;
+  // Tile heights that fill the registers: kTile accumulators for one integer sum each, half for sum plus
+  // float.
+  constexpr int full = w.fold == Fold::kRow                   ? kTile
+                       : w.fold == Fold::kBlock || kTile <= 4 ? kTile / 2
+                                                              : kTile / 4;
   const size_t n_panels = (g.n_rows + 15) / 16;
   if (g.n_tokens == 1) {
     size_t p = 0;

@@ -1,4 +1,5 @@
-// Defines kernels_<isa>, the null-terminated table of an ISA's kernels, from its kernels.inc (STERNA_KERNELS_INC).
+// Defines kernels_<isa>, the null-terminated table of an ISA's kernels, from its kernels.inc
+// (STERNA_KERNELS_INC).
 #pragma once
 
 #include "kernels/contract/kernel.h"

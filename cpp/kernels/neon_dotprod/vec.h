@@ -1,4 +1,5 @@
-// Vectors of the NEON kernels with the dot-product extension: those of plain NEON, whose dot4 uses sdot when it may.
+// Vectors of the NEON kernels with the dot-product extension: those of plain NEON, whose dot4 uses sdot when
+// it may.
 #pragma once
 
 #ifndef __ARM_FEATURE_DOTPROD

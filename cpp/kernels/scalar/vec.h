@@ -1,4 +1,5 @@
-// Vectors of the scalar kernels: plain arrays and loops, for any CPU; what every other instruction set must equal.
+// Vectors of the scalar kernels: plain arrays and loops, for any CPU; what every other instruction set must
+// equal.
 #pragma once
 
 #include <bit>
@@ -23,46 +24,92 @@ inline T lanes(Fn f) {
 struct I {
   int32_t v[16];
   static I zero() { return set1(0); }
-  static I set1(int32_t x) { return lanes<I>([&](int) { return x; }); }
-  static I load_i8(const int8_t* p) { return lanes<I>([&](int i) { return p[i]; }); }
-  static I load_u8(const uint8_t* p) { return lanes<I>([&](int i) { return p[i]; }); }
+  static I set1(int32_t x) {
+    return lanes<I>([&](int) { return x; });
+  }
+  static I load_i8(const int8_t* p) {
+    return lanes<I>([&](int i) { return p[i]; });
+  }
+  static I load_u8(const uint8_t* p) {
+    return lanes<I>([&](int i) { return p[i]; });
+  }
   void store(int32_t* p) const {
     for (int i = 0; i < 16; i++) p[i] = v[i];
   }
-  friend I operator+(I a, I b) { return lanes<I>([&](int i) { return a.v[i] + b.v[i]; }); }
-  friend I operator-(I a, I b) { return lanes<I>([&](int i) { return a.v[i] - b.v[i]; }); }
-  friend I operator*(I a, I b) { return lanes<I>([&](int i) { return a.v[i] * b.v[i]; }); }
-  friend I operator&(I a, I b) { return lanes<I>([&](int i) { return a.v[i] & b.v[i]; }); }
+  friend I operator+(I a, I b) {
+    return lanes<I>([&](int i) { return a.v[i] + b.v[i]; });
+  }
+  friend I operator-(I a, I b) {
+    return lanes<I>([&](int i) { return a.v[i] - b.v[i]; });
+  }
+  friend I operator*(I a, I b) {
+    return lanes<I>([&](int i) { return a.v[i] * b.v[i]; });
+  }
+  friend I operator&(I a, I b) {
+    return lanes<I>([&](int i) { return a.v[i] & b.v[i]; });
+  }
 };
 template <int n>
-inline I shift_right(I a) { return lanes<I>([&](int i) { return int32_t(uint32_t(a.v[i]) >> n); }); }
+inline I shift_right(I a) {
+  return lanes<I>([&](int i) { return int32_t(uint32_t(a.v[i]) >> n); });
+}
 template <int mul>
-inline I scaled(I a) { return lanes<I>([&](int i) { return a.v[i] * mul; }); }
+inline I scaled(I a) {
+  return lanes<I>([&](int i) { return a.v[i] * mul; });
+}
 
 struct F {
   float v[16];
   static F zero() { return set1(0); }
-  static F set1(float x) { return lanes<F>([&](int) { return x; }); }
-  static F load(const float* p) { return lanes<F>([&](int i) { return p[i]; }); }
-  static F load_f16(const uint16_t* p) { return lanes<F>([&](int i) { return sterna::f16_to_f32(p[i]); }); }
-  static F load_bf16(const uint16_t* p) { return lanes<F>([&](int i) { return sterna::bf16_to_f32(p[i]); }); }
+  static F set1(float x) {
+    return lanes<F>([&](int) { return x; });
+  }
+  static F load(const float* p) {
+    return lanes<F>([&](int i) { return p[i]; });
+  }
+  static F load_f16(const uint16_t* p) {
+    return lanes<F>([&](int i) { return sterna::f16_to_f32(p[i]); });
+  }
+  static F load_bf16(const uint16_t* p) {
+    return lanes<F>([&](int i) { return sterna::bf16_to_f32(p[i]); });
+  }
   void store(float* p) const {
     for (int i = 0; i < 16; i++) p[i] = v[i];
   }
-  friend F operator+(F a, F b) { return lanes<F>([&](int i) { return a.v[i] + b.v[i]; }); }
-  friend F operator-(F a, F b) { return lanes<F>([&](int i) { return a.v[i] - b.v[i]; }); }
-  friend F operator*(F a, F b) { return lanes<F>([&](int i) { return a.v[i] * b.v[i]; }); }
-  friend F operator/(F a, F b) { return lanes<F>([&](int i) { return a.v[i] / b.v[i]; }); }
+  friend F operator+(F a, F b) {
+    return lanes<F>([&](int i) { return a.v[i] + b.v[i]; });
+  }
+  friend F operator-(F a, F b) {
+    return lanes<F>([&](int i) { return a.v[i] - b.v[i]; });
+  }
+  friend F operator*(F a, F b) {
+    return lanes<F>([&](int i) { return a.v[i] * b.v[i]; });
+  }
+  friend F operator/(F a, F b) {
+    return lanes<F>([&](int i) { return a.v[i] / b.v[i]; });
+  }
 };
-inline F fma(F a, F b, F c) { return lanes<F>([&](int i) { return __builtin_fmaf(a.v[i], b.v[i], c.v[i]); }); }
-inline F max(F a, F b) { return lanes<F>([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; }); }
-inline F min(F a, F b) { return lanes<F>([&](int i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; }); }
-inline F abs(F a) { return lanes<F>([&](int i) { return __builtin_fabsf(a.v[i]); }); }
-inline F sqrt(F a) { return lanes<F>([&](int i) { return __builtin_sqrtf(a.v[i]); }); }
+inline F fma(F a, F b, F c) {
+  return lanes<F>([&](int i) { return __builtin_fmaf(a.v[i], b.v[i], c.v[i]); });
+}
+inline F max(F a, F b) {
+  return lanes<F>([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
+}
+inline F min(F a, F b) {
+  return lanes<F>([&](int i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; });
+}
+inline F abs(F a) {
+  return lanes<F>([&](int i) { return __builtin_fabsf(a.v[i]); });
+}
+inline F sqrt(F a) {
+  return lanes<F>([&](int i) { return __builtin_sqrtf(a.v[i]); });
+}
 inline F rne(F a) {  // |a| < 2^22
   return lanes<F>([&](int i) { return (a.v[i] + 0x1.8p23f) - 0x1.8p23f; });
 }
-inline F to_float(I a) { return lanes<F>([&](int i) { return float(a.v[i]); }); }
+inline F to_float(I a) {
+  return lanes<F>([&](int i) { return float(a.v[i]); });
+}
 inline I to_int(F a) {
   const F r = rne(a);
   return lanes<I>([&](int i) { return int32_t(r.v[i]); });
@@ -100,13 +147,14 @@ inline B lookup16(B table, B index) {
   return index;
 }
 
-/// acc + sum over 4 quads of code * activation; lane r takes bytes 4r..4r+3 of each quad with a[4i..4i+3].
-template <int max_code>
-inline I dot4(I acc, const B q[4], const int8_t* a) {
-  for (int i = 0; i < 4; i++)
-    for (int r = 0; r < 16; r++)
-      for (int j = 0; j < 4; j++) acc.v[r] += q[i].v[4 * r + j] * a[4 * i + j];
-  return acc;
+/// acc[p] += sum over 4 quads of code * activation; lane r takes bytes 4r..4r+3 of each quad of panel p with
+/// a[4i..4i+3].
+template <int max_code, int P>
+inline void dot4(I acc[P], const B q[P][4], const int8_t* a) {
+  for (int p = 0; p < P; p++)
+    for (int i = 0; i < 4; i++)
+      for (int r = 0; r < 16; r++)
+        for (int j = 0; j < 4; j++) acc[p].v[r] += q[p][i].v[4 * r + j] * a[4 * i + j];
 }
 
 }  // namespace
