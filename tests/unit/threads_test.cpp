@@ -1,0 +1,56 @@
+// The pool: every index once, any size, reuse, errors, and life after fork.
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <vector>
+
+#include "threads/pool.h"
+
+namespace sterna {
+
+TEST_SUITE("unit") {
+  TEST_CASE("every task runs exactly once") {
+    for (int n_threads : {1, 2, 3, 7}) {
+      auto pool = ThreadPool::create(n_threads);
+      REQUIRE(pool.ok());
+      CHECK(pool.value()->size() == n_threads);
+      for (size_t n : {0, 1, 2, 3, 100, 1000}) {
+        for (int round = 0; round < 20; round++) {
+          std::vector<std::atomic<int>> count(n);
+          pool.value()->run(n, [&](size_t i) { count[i]++; });
+          for (size_t i = 0; i < n; i++) REQUIRE(count[i] == 1);
+        }
+      }
+    }
+  }
+
+  TEST_CASE("a pool refuses silly sizes") {
+    for (int n : {0, -1, 1000000}) {
+      auto pool = ThreadPool::create(n);
+      REQUIRE(!pool.ok());
+      CHECK(pool.status().code() == Code::kInvalidArgument);
+      CHECK(pool.status().message().find(std::to_string(n)) != std::string::npos);
+    }
+  }
+
+  TEST_CASE("in a forked child the caller does the work alone") {
+    auto pool = ThreadPool::create(3);
+    REQUIRE(pool.ok());
+    pool.value()->run(10, [](size_t) {});
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      std::atomic<int> sum = 0;
+      pool.value()->run(10, [&](size_t i) { sum += int(i); });
+      _exit(sum == 45 ? 0 : 1);
+    }
+    int status = -1;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+  }
+}
+
+}  // namespace sterna
