@@ -102,16 +102,25 @@ def _map_strings(
     )
 
 
-def _strings(value: Any) -> Iterable[str]:
+def _strings(value: Any, key: str = "") -> Iterable[tuple[str, str]]:
+    """Every string with the key under which it stands; keys themselves under ""."""
     if isinstance(value, str):
-        yield value
+        yield key, value
     elif isinstance(value, dict):
-        for key, item in value.items():
-            yield key
-            yield from _strings(item)
+        for name, item in value.items():
+            yield "", name
+            yield from _strings(item, name)
     elif isinstance(value, list):
         for item in value:
-            yield from _strings(item)
+            yield from _strings(item, key)
+
+
+def _joined(data: Any) -> list[str]:
+    """What a template may put side by side: the values of one key, e.g. all texts."""
+    by_key: dict[str, list[str]] = {}
+    for key, text in _strings(data):
+        by_key.setdefault(key, []).append(text.strip())
+    return ["".join(texts) for texts in by_key.values()]
 
 
 class _Marks:
@@ -179,12 +188,12 @@ def build_prompt(
     source = template or choose_template(info)
     data = _map_strings({**variables, "messages": list(messages)}, str, "chat")
 
-    strings = list(_strings(data))
-    marks = _Marks(tokenizer, source + "".join(strings))
-    if marks.found_in("".join(strings)) or marks.found_in("".join(s.strip() for s in strings)):
+    everything = "\n".join(text for _, text in _strings(data))
+    marks = _Marks(tokenizer, source + everything)
+    if marks.found_in(everything):
         data = _map_strings(data, marks.replace, change_key=marks.replace)
-        if marks.found_in("".join(s.strip() for s in _strings(data))):
-            data = _map_strings(data, marks.close)
+    if any(map(marks.found_in, _joined(data))):
+        data = _map_strings(data, marks.close)
 
     rendered = render(source, {"bos_token": info.bos_text, "eos_token": info.eos_text, **data})
     has_bos = bool(info.bos_text) and rendered.startswith(info.bos_text)

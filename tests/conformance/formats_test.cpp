@@ -20,6 +20,8 @@
 #include "base/half.h"
 #include "formats/format.h"
 
+TEST_SUITE_BEGIN("formats");
+
 namespace {
 
 using namespace sterna;
@@ -289,3 +291,5 @@ TEST_CASE("formats: the scale of a tensor") {
 }
 
 }  // namespace
+
+TEST_SUITE_END();

@@ -70,7 +70,10 @@ def table() -> str:
         marks = ["yes" if kernel in lists[isa] else "no" for isa, _ in isas]
         lines.append(f"| {name} | {bits:g} | `{kernel}` | " + " | ".join(marks) + " |")
     needs = "; ".join(f"`{isa}` needs {what}" for isa, what in isas)
-    return "\n".join(lines) + f"\n\nInstruction sets, chosen at run time: {needs}.\n"
+    models = re.findall(r'^STERNA_MODEL\("([^"]+)"', read("cpp/models/models.inc"), re.M)
+    lines += ["", f"Instruction sets, chosen at run time: {needs}.", ""]
+    lines += [f"Architectures (`general.architecture`): {', '.join(f'`{m}`' for m in models)}.", ""]
+    return "\n".join(lines)
 
 
 def in_readme(text: str) -> str:

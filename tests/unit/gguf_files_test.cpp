@@ -16,6 +16,8 @@
 #include "io/mapped_file.h"
 #include "sterna/gguf.h"
 
+TEST_SUITE_BEGIN("unit");
+
 using namespace sterna;
 using namespace sterna::testing;
 namespace fs = std::filesystem;
@@ -305,3 +307,5 @@ TEST_CASE("gguf: real files") {
   }
   CHECK(opened > 0);
 }
+
+TEST_SUITE_END();

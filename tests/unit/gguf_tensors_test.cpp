@@ -7,6 +7,8 @@
 #include "gguf_check.h"
 #include "sterna/gguf.h"
 
+TEST_SUITE_BEGIN("unit");
+
 using namespace sterna;
 using namespace sterna::testing;
 
@@ -225,3 +227,5 @@ TEST_CASE("gguf: id 42 is decided by the sizes of all its tensors") {
   CHECK(formats(file({kG64}).tensor("small", {128}, 42, zeros(36))) == "Q2_0");
   CHECK(formats(GgufBuilder().tensor("small", {128}, 42, zeros(36))) == "Q2_0");
 }
+
+TEST_SUITE_END();

@@ -11,6 +11,8 @@
 #include "gguf_builder.h"
 #include "gguf_check.h"
 
+TEST_SUITE_BEGIN("unit");
+
 using namespace sterna;
 using namespace sterna::testing;
 
@@ -423,3 +425,5 @@ TEST_CASE("gguf: one byte changed never goes past the file") {
   }
   CHECK(opened > 0);
 }
+
+TEST_SUITE_END();

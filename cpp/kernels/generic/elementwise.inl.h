@@ -89,7 +89,7 @@ void neox(float* x, const float* cos, const float* sin, size_t n_rot) {
   const size_t half = n_rot / 2;
   size_t i = 0;
   const auto rotate = [](F a, F b, F c, F s, F& ra, F& rb) {
-    ra = fma(F::zero() - b, s, a * c);
+    ra = fma(F::set1(-0.0f) - b, s, a * c);  // -b, also of zeros
     rb = fma(a, s, b * c);
   };
   for (; i + 16 <= half; i += 16) {

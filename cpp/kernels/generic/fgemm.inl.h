@@ -23,12 +23,16 @@ struct Bf16 {
   static F load(const T* p) { return F::load_bf16(p); }
 };
 
+constexpr size_t kPrefetchBytes = 2048;
+
+/// Rows row, row + step, ... (R of them) times N tokens.
 template <class W, int R, int N>
-inline void tile(const FGemmArgs& g, size_t row, size_t token) {
+inline void tile(const FGemmArgs& g, size_t row, size_t step, size_t token) {
   using T = typename W::T;
   const T* w[R];
   for (int r = 0; r < R; r++)
-    w[r] = reinterpret_cast<const T*>(static_cast<const uint8_t*>(g.weights) + (row + r) * g.row_bytes);
+    w[r] =
+        reinterpret_cast<const T*>(static_cast<const uint8_t*>(g.weights) + (row + r * step) * g.row_bytes);
   const float* x = g.x + token * g.x_stride;
   F acc[R][N];
   for (int r = 0; r < R; r++)
@@ -41,7 +45,7 @@ inline void tile(const FGemmArgs& g, size_t row, size_t token) {
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++) {
       const F ws = W::load(w[r] + k);
-      if constexpr (N == 1) __builtin_prefetch(w[r] + k + 512);
+      if constexpr (N == 1) __builtin_prefetch(w[r] + k + kPrefetchBytes / sizeof(T));
 #pragma GCC unroll 4
       for (int n = 0; n < N; n++) acc[r][n] = fma(ws, xs[n], acc[r][n]);
     }
@@ -52,27 +56,27 @@ inline void tile(const FGemmArgs& g, size_t row, size_t token) {
     for (size_t i = 0; i < tail; i++) wt[i] = w[r][k + i];
     for (int n = 0; n < N; n++) {
       if (tail) acc[r][n] = fma_tail(W::load(wt), x + n * g.x_stride + k, acc[r][n], tail);
-      g.out[(token + n) * g.out_stride + row + r] = sum_tree(acc[r][n]);
+      g.out[(token + n) * g.out_stride + row + r * step] = sum_tree(acc[r][n]);
     }
   }
 }
 
-template <class W, int R>
-inline size_t rows(const FGemmArgs& g, size_t row) {
-  for (; row + R <= g.n_rows; row += R) {
-    size_t t = 0;
-    if constexpr (R == 4)
-      for (; t + 4 <= g.n_tokens; t += 4) tile<W, R, 4>(g, row, t);
-    for (; t < g.n_tokens; t++) tile<W, R, 1>(g, row, t);
-  }
-  return row;
-}
-
 template <class W>
 void run(const FGemmArgs& g) {
-  size_t row = g.n_tokens < 4 ? rows<W, 8>(g, 0) : 0;
-  row = rows<W, 4>(g, row);
-  rows<W, 1>(g, row);
+  size_t row = 0;
+  if (g.n_tokens < 4) {
+    const size_t step = g.n_rows / 8;
+    for (; row < step; row++)
+      for (size_t t = 0; t < g.n_tokens; t++) tile<W, 8, 1>(g, row, step, t);
+    row = 8 * step;
+  }
+  for (; row + 4 <= g.n_rows; row += 4) {
+    size_t t = 0;
+    for (; t + 4 <= g.n_tokens; t += 4) tile<W, 4, 4>(g, row, 1, t);
+    for (; t < g.n_tokens; t++) tile<W, 4, 1>(g, row, 1, t);
+  }
+  for (; row < g.n_rows; row++)
+    for (size_t t = 0; t < g.n_tokens; t++) tile<W, 1, 1>(g, row, 1, t);
 }
 
 constexpr auto* f32 = run<F32>;

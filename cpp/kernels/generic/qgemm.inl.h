@@ -96,9 +96,11 @@ inline void add_half(const QGemmArgs& g, const uint8_t* const codes[P], const in
   }
 }
 
+/// Panels panel, panel + step, ... (P of them) times N tokens.
 template <QGemmVariant w, int P, int N>
-inline void tile(const QGemmArgs& g, size_t panel, size_t token) {
+inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
   const uint8_t* base = g.panels + panel * g.panel_bytes;
+  const size_t to_next = step * g.panel_bytes;
   const int8_t* act = g.act + token * g.act_stride;
   const float* a_scale = g.a_scale + token * g.a_scale_stride;
   const int32_t* a_sum = g.a_sum + token * g.a_sum_stride;
@@ -108,7 +110,7 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t token) {
   B table = B::zero();
   if constexpr (w.codebook) table = broadcast16(g.codebook);
   const uint8_t* codes[P];
-  for (int p = 0; p < P; p++) codes[p] = base + p * g.panel_bytes;
+  for (int p = 0; p < P; p++) codes[p] = base + p * to_next;
   const auto advance = [&] {
     for (int p = 0; p < P; p++) {
       if constexpr (N <= 2)
@@ -130,7 +132,7 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t token) {
     }
 #pragma GCC unroll 4
     for (int p = 0; p < P; p++) {
-      const F s = F::load(reinterpret_cast<const float*>(base + p * g.panel_bytes + g.meta_offset));
+      const F s = F::load(reinterpret_cast<const float*>(base + p * to_next + g.meta_offset));
 #pragma GCC unroll 16
       for (int n = 0; n < N; n++) {
         const I dot = scaled<mul>(acc[n][p]) - I::set1(zero * a_sum[n * g.a_sum_stride]);
@@ -140,7 +142,7 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t token) {
   } else {
     const size_t scale_bytes = g.f32_scales ? 64 : 32;
     const uint8_t* meta[P];
-    for (int p = 0; p < P; p++) meta[p] = base + p * g.panel_bytes + g.meta_offset;
+    for (int p = 0; p < P; p++) meta[p] = base + p * to_next + g.meta_offset;
     for (int p = 0; p < P; p++)
       for (int n = 0; n < N; n++) y[n][p] = F::zero();
     const size_t n_blocks = g.n_chunks / g.block_chunks;
@@ -180,7 +182,7 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t token) {
               if constexpr (!w.has_min) {
                 sc = I::load_i8(reinterpret_cast<const int8_t*>(m));
               } else if constexpr (w.sub == 32) {
-                sc = I::load_u8(m), mn = I::load_u8(m + 16);
+                sc = I::load_i8(reinterpret_cast<const int8_t*>(m)), mn = I::load_u8(m + 16);
               } else {
                 const I both = I::load_u8(m);
                 sc = both & I::set1(15), mn = shift_right<4>(both);
@@ -219,12 +221,13 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t token) {
   }
   for (int p = 0; p < P; p++)
     for (int n = 0; n < N; n++)
-      store_rows(g.out + (token + n) * g.out_stride + 16 * (panel + p), g.n_rows - 16 * (panel + p), y[n][p]);
+      store_rows(g.out + (token + n) * g.out_stride + 16 * (panel + p * step),
+                 g.n_rows - 16 * (panel + p * step), y[n][p]);
 }
 
 template <QGemmVariant w, int P, int N>
 inline void tokens(const QGemmArgs& g, size_t panel, size_t& token) {
-  for (; token + N <= g.n_tokens; token += N) tile<w, P, N>(g, panel, token);
+  for (; token + N <= g.n_tokens; token += N) tile<w, P, N>(g, panel, 1, token);
 }
 
 template <QGemmVariant w>
@@ -236,9 +239,10 @@ void run(const QGemmArgs& g) {
                                                               : kTile / 4;
   const size_t n_panels = (g.n_rows + 15) / 16;
   if (g.n_tokens == 1) {
+    const size_t step = n_panels / 4;
     size_t p = 0;
-    for (; p + 4 <= n_panels; p += 4) tile<w, 4, 1>(g, p, 0);
-    for (; p < n_panels; p++) tile<w, 1, 1>(g, p, 0);
+    for (; p < step; p++) tile<w, 4, 1>(g, p, step, 0);
+    for (p = 4 * step; p < n_panels; p++) tile<w, 1, 1>(g, p, 1, 0);
     return;
   }
   size_t p = 0;
