@@ -38,17 +38,20 @@ inline std::string sha256(std::span<const uint8_t> data) {
   for (size_t b = 0; b < m.size(); b += 64) {
     uint32_t w[64];
     for (size_t i = 0; i < 16; i++)
-      w[i] = uint32_t(m[b + 4 * i]) << 24 | uint32_t(m[b + 4 * i + 1]) << 16 | uint32_t(m[b + 4 * i + 2]) << 8 | m[b + 4 * i + 3];
+      w[i] = uint32_t(m[b + 4 * i]) << 24 | uint32_t(m[b + 4 * i + 1]) << 16 |
+             uint32_t(m[b + 4 * i + 2]) << 8 | m[b + 4 * i + 3];
     for (size_t i = 16; i < 64; i++) {
       const uint32_t x = w[i - 15], y = w[i - 2];
-      w[i] = w[i - 16] + w[i - 7] + (std::rotr(x, 7) ^ std::rotr(x, 18) ^ x >> 3) + (std::rotr(y, 17) ^ std::rotr(y, 19) ^ y >> 10);
+      w[i] = w[i - 16] + w[i - 7] + (std::rotr(x, 7) ^ std::rotr(x, 18) ^ x >> 3) +
+             (std::rotr(y, 17) ^ std::rotr(y, 19) ^ y >> 10);
     }
     uint32_t s[8];
     std::memcpy(s, h, sizeof s);
     for (size_t i = 0; i < 64; i++) {
-      const uint32_t t1 = s[7] + (std::rotr(s[4], 6) ^ std::rotr(s[4], 11) ^ std::rotr(s[4], 25)) + ((s[4] & s[5]) ^ (~s[4] & s[6])) +
-                          constants[i] + w[i];
-      const uint32_t t2 = (std::rotr(s[0], 2) ^ std::rotr(s[0], 13) ^ std::rotr(s[0], 22)) + ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
+      const uint32_t t1 = s[7] + (std::rotr(s[4], 6) ^ std::rotr(s[4], 11) ^ std::rotr(s[4], 25)) +
+                          ((s[4] & s[5]) ^ (~s[4] & s[6])) + constants[i] + w[i];
+      const uint32_t t2 = (std::rotr(s[0], 2) ^ std::rotr(s[0], 13) ^ std::rotr(s[0], 22)) +
+                          ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
       for (int j = 7; j > 0; j--) s[j] = s[j - 1];
       s[4] += t1;
       s[0] = t1 + t2;

@@ -12,8 +12,9 @@ namespace sterna {
 class Buffer {
  public:
   Buffer() = default;
-  /// `bytes` zeroed bytes; empty() if the system refuses (or bytes is 0). `huge` asks for huge pages: for memory that is streamed
-  /// (fewer TLB misses), not for memory that is touched here and there (a huge page is resident as a whole).
+  /// `bytes` zeroed bytes; empty() if the system refuses (or bytes is 0). `huge` asks for huge pages: for
+  /// memory that is streamed (fewer TLB misses), not for memory that is touched here and there (a huge page
+  /// is resident as a whole).
   static Buffer allocate(size_t bytes, bool huge = false) {
     Buffer b;
     if (bytes == 0) return b;

@@ -1,4 +1,5 @@
-// Unsigned arithmetic that reports overflow instead of wrapping; every size computed from a file goes through it.
+// Unsigned arithmetic that reports overflow instead of wrapping; every size computed from a file goes through
+// it.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// Double-precision elementary functions over + - * / fma (see detmath.h): argument reduction, then a polynomial.
+// Double-precision elementary functions over + - * / fma (see detmath.h): argument reduction, then a
+// polynomial.
 #include "base/detmath.h"
 
 namespace sterna::detmath {
@@ -11,8 +12,9 @@ double exp(double x) {
   r = std::fma(n, -0x1.cf79abc9e3b3ap-40, r);
   double p = 1.0 / 6227020800.0;  // 1/13!
   for (int k = 12; k >= 0; k--) {
-    static constexpr double kInverseFactorial[] = {1.0, 1.0, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040,
-                                                   1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600};
+    static constexpr double kInverseFactorial[] = {
+        1.0,        1.0,         1.0 / 2,      1.0 / 6,       1.0 / 24,       1.0 / 120,      1.0 / 720,
+        1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600};
     p = std::fma(p, r, kInverseFactorial[k]);
   }
   const auto power = [](int e) { return std::bit_cast<double>(uint64_t(e + 1023) << 52); };
@@ -42,10 +44,17 @@ void sincos(double angle, double* sin, double* cos) {
   const double z = r * r;
   double s = 0, c = 0;
   // Taylor: sin r = r - r^3/3! ..., cos r = 1 - r^2/2! ...; 17 and 16 as last powers leave less than 1e-17.
-  static constexpr double kSin[] = {-1.0 / 6, 1.0 / 120, -1.0 / 5040, 1.0 / 362880, -1.0 / 39916800, 1.0 / 6227020800.0,
-                                    -1.0 / 1307674368000.0, 1.0 / 355687428096000.0};
-  static constexpr double kCos[] = {-1.0 / 2, 1.0 / 24, -1.0 / 720, 1.0 / 40320, -1.0 / 3628800, 1.0 / 479001600.0,
-                                    -1.0 / 87178291200.0, 1.0 / 20922789888000.0};
+  static constexpr double kSin[] = {-1.0 / 6,
+                                    1.0 / 120,
+                                    -1.0 / 5040,
+                                    1.0 / 362880,
+                                    -1.0 / 39916800,
+                                    1.0 / 6227020800.0,
+                                    -1.0 / 1307674368000.0,
+                                    1.0 / 355687428096000.0};
+  static constexpr double kCos[] = {
+      -1.0 / 2,       1.0 / 24,          -1.0 / 720,           1.0 / 40320,
+      -1.0 / 3628800, 1.0 / 479001600.0, -1.0 / 87178291200.0, 1.0 / 20922789888000.0};
   for (int k = 7; k >= 0; k--) {
     s = std::fma(s, z, kSin[k]);
     c = std::fma(c, z, kCos[k]);
@@ -53,10 +62,18 @@ void sincos(double angle, double* sin, double* cos) {
   s = std::fma(r * z, s, r);
   c = std::fma(z, c, 1.0);
   switch (int64_t(n) & 3) {
-    case 0: *sin = s, *cos = c; break;
-    case 1: *sin = c, *cos = -s; break;
-    case 2: *sin = -s, *cos = -c; break;
-    default: *sin = -c, *cos = s; break;
+    case 0:
+      *sin = s, *cos = c;
+      break;
+    case 1:
+      *sin = c, *cos = -s;
+      break;
+    case 2:
+      *sin = -s, *cos = -c;
+      break;
+    default:
+      *sin = -c, *cos = s;
+      break;
   }
 }
 

@@ -1,5 +1,5 @@
-// IEEE binary16 and bfloat16 to and from float, by integer arithmetic only: the same bits on every compiler and CPU.
-// Conversions to 16 bits round to nearest even and keep denormals, infinities and (quiet) NaNs.
+// IEEE binary16 and bfloat16 to and from float, by integer arithmetic only: the same bits on every compiler
+// and CPU. Conversions to 16 bits round to nearest even and keep denormals, infinities and (quiet) NaNs.
 #pragma once
 
 #include <bit>

@@ -1,5 +1,5 @@
-// CPU detection by the compiler's cpuid helper (which also checks that the operating system saves the registers) on x86 and
-// by the kernel's hardware capabilities on ARM.
+// CPU detection by the compiler's cpuid helper (which also checks that the operating system saves the
+// registers) on x86 and by the kernel's hardware capabilities on ARM.
 #include "cpu/features.h"
 
 #include <sched.h>
@@ -12,6 +12,9 @@
 
 #include "sterna/cpu.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #if defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -22,10 +25,15 @@ namespace sterna::cpu {
 bool has_scalar() { return true; }
 
 #if defined(__x86_64__)
-bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"); }
+bool has_avx2() {
+  unsigned eax, ebx, ecx = 0, edx;  // clang 16's builtin does not know "f16c": leaf 1, ecx bit 29
+  const bool f16c = __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx >> 29 & 1);
+  return f16c && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vnni");
 }
 #else
 bool has_avx2() { return false; }
@@ -50,7 +58,9 @@ namespace {
 
 /// CPUs that the cgroup (v2, else v1) grants, rounded up; 0 if there is no limit.
 int cgroup_cpus() {
-  const auto quotient = [](double quota, double period) { return quota > 0 && period > 0 ? int(quota / period + 0.999) : 0; };
+  const auto quotient = [](double quota, double period) {
+    return quota > 0 && period > 0 ? int(quota / period + 0.999) : 0;
+  };
   if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); v2) {
     std::string quota;
     double period = 0;

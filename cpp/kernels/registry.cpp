@@ -22,7 +22,8 @@ std::atomic<size_t> forced_isa{kNotForced};
 
 std::string names() {
   std::string s;
-  for (const Isa& i : isas()) s += std::string(s.empty() ? "" : ", ") + i.name + (i.supported() ? "" : " (not on this machine)");
+  for (const Isa& i : isas())
+    s += std::string(s.empty() ? "" : ", ") + i.name + (i.supported() ? "" : " (not on this machine)");
   return s;
 }
 
@@ -33,10 +34,11 @@ Result<size_t> index_of(std::string_view name, const char* who) {
     if (name != isas()[i].name) continue;
     if (isas()[i].supported()) return i;
     return Status(Code::kUnsupported, std::string("[") + who + "] instruction set '" + std::string(name) +
-                                          "' needs " + isas()[i].requires_ + ", which this machine lacks; there is: " + names());
+                                          "' needs " + isas()[i].requires_ +
+                                          ", which this machine lacks; there is: " + names());
   }
-  return Status(Code::kUnsupported,
-                std::string("[") + who + "] unknown instruction set '" + std::string(name) + "'; there is: " + names());
+  return Status(Code::kUnsupported, std::string("[") + who + "] unknown instruction set '" +
+                                        std::string(name) + "'; there is: " + names());
 }
 
 std::span<const Kernel* const> until_null(const Kernel* const* table) {
@@ -88,7 +90,8 @@ std::vector<IsaInfo> isas() {
   std::vector<IsaInfo> out;
   for (size_t i = 0; i < kernels::isas().size(); i++) {
     const kernels::Isa& isa = kernels::isas()[i];
-    out.push_back({isa.name, isa.requires_, isa.supported(), isa.supported() && first.ok() && i >= first.value()});
+    out.push_back(
+        {isa.name, isa.requires_, isa.supported(), isa.supported() && first.ok() && i >= first.value()});
   }
   return out;
 }

@@ -19,8 +19,8 @@ struct Isa {
 /// The instruction sets of this build, best first (isas.inc).
 std::span<const Isa> isas();
 
-/// The best kernel of a family and variant that this machine and the forced ISA allow. Never fails for a variant in the
-/// lists: scalar has them all. Null for an unknown variant.
+/// The best kernel of a family and variant that this machine and the forced ISA allow. Never fails for a
+/// variant in the lists: scalar has them all. Null for an unknown variant.
 const Kernel* find(Family family, std::string_view variant);
 
 /// The best function of a family and variant; Fn must be the family's function type.
@@ -30,7 +30,8 @@ Fn* find_fn(Family family, std::string_view variant) {
   return k ? as<Fn>(*k) : nullptr;
 }
 
-/// Index in isas() below which kernels are not chosen (0 = the best supported); kUnsupported if STERNA_ISA is wrong.
+/// Index in isas() below which kernels are not chosen (0 = the best supported); kUnsupported if STERNA_ISA is
+/// wrong.
 Result<size_t> first_active_isa();
 
 }  // namespace sterna::kernels

@@ -15,8 +15,9 @@ struct SpecOptions {
   std::string activation;  ///< Override of the FFN activation: "", "silu" or "relu2" (bitnet only).
 };
 
-/// Reads and checks the hyper-parameters of `file`. kUnsupported for an architecture that is not in models.inc (the message lists
-/// them) or metadata that asks for a graph that is not implemented; kCorrupt for bad values.
+/// Reads and checks the hyper-parameters of `file`. kUnsupported for an architecture that is not in
+/// models.inc (the message lists them) or metadata that asks for a graph that is not implemented; kCorrupt
+/// for bad values.
 Result<DecoderSpec> read_spec(const GgufFile& file, const SpecOptions& options);
 
 /// What an architecture adds to the common hyper-parameters already in `spec`.

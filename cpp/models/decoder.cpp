@@ -1,5 +1,5 @@
-// The forward pass. Every operation is per token or per output element, so neither the number of threads nor the way a prompt is
-// cut into passes changes a bit.
+// The forward pass. Every operation is per token or per output element, so neither the number of threads nor
+// the way a prompt is cut into passes changes a bit.
 #include "models/decoder.h"
 
 #include <cmath>
@@ -20,14 +20,16 @@ Status Decoder::allocate() {
     b = Buffer::allocate(n * width * sizeof(float));
     return !b.empty();
   };
-  bool ok = floats(h_, s.n_embd) && floats(q_, q) && floats(k_, kv) && floats(v_, kv) && floats(gate_, s.n_ff) &&
-            floats(up_, s.n_ff) && floats(out_, s.n_embd) && floats(cos_, s.rope.n_rot / 2) && floats(sin_, s.rope.n_rot / 2);
+  bool ok = floats(h_, s.n_embd) && floats(q_, q) && floats(k_, kv) && floats(v_, kv) &&
+            floats(gate_, s.n_ff) && floats(up_, s.n_ff) && floats(out_, s.n_embd) &&
+            floats(cos_, s.rope.n_rot / 2) && floats(sin_, s.rope.n_rot / 2);
   const size_t cache = s.n_layer * n_ctx_ * kv * sizeof(uint16_t);
   k_cache_ = Buffer::allocate(cache);
   v_cache_ = Buffer::allocate(cache);
   if (!ok || k_cache_.empty() || v_cache_.empty())
-    return Status(Code::kOutOfMemory, "[model] no memory for a context of " + std::to_string(n_ctx_) + " tokens (" +
-                                          std::to_string(2 * cache) + " bytes of KV cache); use a smaller n_ctx");
+    return Status(Code::kOutOfMemory, "[model] no memory for a context of " + std::to_string(n_ctx_) +
+                                          " tokens (" + std::to_string(2 * cache) +
+                                          " bytes of KV cache); use a smaller n_ctx");
   std::vector<const cpu::Weight*> all;
   for (const auto& [tensor, weight] : weights_) all.push_back(weight);
   return acts_.reserve(n, std::max({s.n_embd, q, s.n_ff}), all);
@@ -46,14 +48,17 @@ uint64_t Decoder::bytes_per_token() const {
 std::vector<TensorInfo> Decoder::tensors() const {
   std::vector<TensorInfo> out;
   for (const GgufTensor& t : file_->tensors()) {
-    TensorInfo info{t.name, t.format, t.shape, t.bytes, "", "", };
+    TensorInfo info{
+        t.name, t.format, t.shape, t.bytes, "", "",
+    };
     for (const auto& [tensor, weight] : weights_)
       if (tensor == &t) {
         info.kernel = weight->kernel;
         const formats::CodeSpec& c = weight->layout.spec;
         info.why = weight->fgemm ? "float weights are read in file order"
                                  : std::to_string(c.bits) + "-bit codes, " +
-                                       (c.fold == Fold::kRow ? std::string("one scale a row") : "scales per " + std::to_string(c.block)) +
+                                       (c.fold == Fold::kRow ? std::string("one scale a row")
+                                                             : "scales per " + std::to_string(c.block)) +
                                        "; packed in panels of 16 rows";
         if (t.name == "token_embd.weight") info.why += "; also the output matrix";
       }
@@ -64,26 +69,31 @@ std::vector<TensorInfo> Decoder::tensors() const {
 
 void Decoder::embed(int32_t token, float* out) const {
   const formats::Format& f = *embedding_format_;
-  f.decode(embedding_ + size_t(token) * formats::row_bytes(f, spec_.n_embd), spec_.n_embd, embedding_scale_, out);
+  f.decode(embedding_ + size_t(token) * formats::row_bytes(f, spec_.n_embd), spec_.n_embd, embedding_scale_,
+           out);
 }
 
 void Decoder::attend(size_t layer, size_t n, size_t pos) {
   const DecoderSpec& s = spec_;
   const size_t hd = s.head_dim, group = s.n_head / s.n_head_kv;
-  // One token: a task per query head, for balance. Many: a task per KV head, whose keys then stay in cache for its group.
+  // One token: a task per query head, for balance. Many: a task per KV head, whose keys then stay in cache
+  // for its group.
   const size_t heads = n == 1 ? 1 : group, tasks = s.n_head / heads;
   pool_.run(n * tasks, [&](size_t i) {
     const size_t t = i / tasks, head = i % tasks * heads, kv = head / group;
     const size_t cache = (layer * s.n_head_kv + kv) * n_ctx_ * hd;
-    kernels_->attention({q_.as<float>() + t * s.n_head * hd + head * hd, hd, heads, k_cache_.as<uint16_t>() + cache,
-                         v_cache_.as<uint16_t>() + cache, hd, pos + t + 1, s.attention_scale, acts_.row(t) + head * hd, hd});
+    kernels_->attention({q_.as<float>() + t * s.n_head * hd + head * hd, hd, heads,
+                         k_cache_.as<uint16_t>() + cache, v_cache_.as<uint16_t>() + cache, hd, pos + t + 1,
+                         s.attention_scale, acts_.row(t) + head * hd, hd});
   });
 }
 
-Status Decoder::forward(std::span<const int32_t> tokens, size_t pos, size_t n_wanted, const std::function<bool()>& keep_going) {
+Status Decoder::forward(std::span<const int32_t> tokens, size_t pos, size_t n_wanted,
+                        const std::function<bool()>& keep_going) {
   const DecoderSpec& s = spec_;
   const Kernels& kn = *kernels_;
-  const size_t n = tokens.size(), hd = s.head_dim, q_dim = s.n_head * hd, kv_dim = s.n_head_kv * hd, half = s.rope.n_rot / 2;
+  const size_t n = tokens.size(), hd = s.head_dim, q_dim = s.n_head * hd, kv_dim = s.n_head_kv * hd,
+               half = s.rope.n_rot / 2;
   float* const h = h_.as<float>();
   float* const out = out_.as<float>();
 
@@ -95,7 +105,8 @@ Status Decoder::forward(std::span<const int32_t> tokens, size_t pos, size_t n_wa
     if (keep_going && !keep_going()) return Status(Code::kCancelled, "[forward] cancelled");
     const Layer& l = layers_[layer];
     // h += out of the block before (if any); activations = RMS(h).
-    const auto norm_into = [&](const std::vector<float>& weight, bool add, std::initializer_list<const cpu::Weight*> readers) {
+    const auto norm_into = [&](const std::vector<float>& weight, bool add,
+                               std::initializer_list<const cpu::Weight*> readers) {
       acts_.begin(s.n_embd, {readers.begin(), readers.size()});
       pool_.run(n, [&](size_t t) {
         if (add) kn.add(out + t * s.n_embd, s.n_embd, h + t * s.n_embd);
@@ -158,7 +169,9 @@ Status Decoder::forward(std::span<const int32_t> tokens, size_t pos, size_t n_wa
     for (size_t d = 0; d < s.n_embd; d++) finite &= std::isfinite(acts_.row(i)[d]);
     acts_.quantize(i);
   }
-  if (!finite) return Status(Code::kCorrupt, "[forward] the hidden state is not finite: the model's weights are damaged");
+  if (!finite)
+    return Status(Code::kCorrupt,
+                  "[forward] the hidden state is not finite: the model's weights are damaged");
   return {};
 }
 

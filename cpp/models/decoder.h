@@ -1,4 +1,5 @@
-// The decoder-only transformer that the supported architectures share: a pre-norm attention block and a gated FFN block per layer.
+// The decoder-only transformer that the supported architectures share: a pre-norm attention block and a gated
+// FFN block per layer.
 //   x = RMS(h); q,k,v = W x (+ bias); [per-head RMS of q,k]; RoPE; o = attention; [o = RMS(o)]; h += Wo o
 //   x = RMS(h); f = act(Wgate x) * (Wup x); [f = RMS(f)]; h += Wdown f
 //   logits = Wout RMS(h)
@@ -33,7 +34,8 @@ struct DecoderSpec {
   std::vector<std::string> warnings;
 };
 
-/// The weights of one model and the passes over them. Weights never change after load(); a pass uses the scratch memory inside.
+/// The weights of one model and the passes over them. Weights never change after load(); a pass uses the
+/// scratch memory inside.
 class Decoder {
  public:
   struct Layer {
@@ -42,22 +44,26 @@ class Decoder {
     cpu::Weight q, k, v, o, gate, up, down;
   };
 
-  /// Checks every tensor against `spec` and packs the weights; `file` must outlive the Decoder. `progress` may be empty.
-  /// Errors: kCorrupt (missing, misshapen, not finite), kUnsupported (a tensor that the graph has no place for), kOutOfMemory.
-  static Result<std::unique_ptr<Decoder>> load(const GgufFile& file, DecoderSpec spec, ThreadPool& pool, size_t n_ctx,
-                                               size_t n_batch, const std::function<bool(float)>& progress);
+  /// Checks every tensor against `spec` and packs the weights; `file` must outlive the Decoder. `progress`
+  /// may be empty. Errors: kCorrupt (missing, misshapen, not finite), kUnsupported (a tensor that the graph
+  /// has no place for), kOutOfMemory.
+  static Result<std::unique_ptr<Decoder>> load(const GgufFile& file, DecoderSpec spec, ThreadPool& pool,
+                                               size_t n_ctx, size_t n_batch,
+                                               const std::function<bool(float)>& progress);
 
   const DecoderSpec& spec() const { return spec_; }
   size_t n_vocab() const { return n_vocab_; }  ///< Rows of the embedding: ids must be below.
   size_t n_ctx() const { return n_ctx_; }
   size_t n_batch() const { return n_batch_; }
-  uint64_t weight_bytes() const;               ///< In memory.
-  uint64_t bytes_per_token() const;            ///< Weight bytes that decoding one token reads.
-  std::vector<TensorInfo> tensors() const;     ///< With the kernel of each.
+  uint64_t weight_bytes() const;            ///< In memory.
+  uint64_t bytes_per_token() const;         ///< Weight bytes that decoding one token reads.
+  std::vector<TensorInfo> tensors() const;  ///< With the kernel of each.
 
-  /// Runs up to n_batch tokens at positions pos, pos+1, ... and keeps their keys and values. Afterwards logits() can give the
-  /// last n_wanted tokens' logits. kCancelled if keep_going (may be empty), asked between layers, says false.
-  Status forward(std::span<const int32_t> tokens, size_t pos, size_t n_wanted, const std::function<bool()>& keep_going);
+  /// Runs up to n_batch tokens at positions pos, pos+1, ... and keeps their keys and values. Afterwards
+  /// logits() can give the last n_wanted tokens' logits. kCancelled if keep_going (may be empty), asked
+  /// between layers, says false.
+  Status forward(std::span<const int32_t> tokens, size_t pos, size_t n_wanted,
+                 const std::function<bool()>& keep_going);
   /// Logits of wanted tokens first .. first + n - 1 of the last pass: out[n][n_vocab].
   void logits(size_t first, size_t n, float* out);
 
@@ -80,14 +86,14 @@ class Decoder {
   const formats::Format* embedding_format_ = nullptr;
   const uint8_t* embedding_ = nullptr;  // in the file
   float embedding_scale_ = 1;
-  Buffer storage_;                      // all packed weights
+  Buffer storage_;  // all packed weights
   const GgufFile* file_ = nullptr;
   std::vector<std::pair<const GgufTensor*, const cpu::Weight*>> weights_;
 
   // Scratch of a pass, rows of n_batch tokens; the KV cache.
   cpu::Activations acts_;
   Buffer h_, q_, k_, v_, gate_, up_, out_, cos_, sin_;
-  Buffer k_cache_, v_cache_;            // f16 [layer][kv head][position][head_dim]
+  Buffer k_cache_, v_cache_;  // f16 [layer][kv head][position][head_dim]
 };
 
 }  // namespace sterna::models

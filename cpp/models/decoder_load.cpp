@@ -1,5 +1,6 @@
-// Loading a Decoder: every tensor that the graph needs must be there with the right shape, every tensor that the graph has no
-// place for is refused if it would change the result; then the weights are packed one by one and their source pages released.
+// Loading a Decoder: every tensor that the graph needs must be there with the right shape, every tensor that
+// the graph has no place for is refused if it would change the result; then the weights are packed one by one
+// and their source pages released.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -13,7 +14,8 @@ namespace sterna::models {
 
 class Decoder::Loader {
  public:
-  Loader(Decoder& d, const GgufFile& file, const std::function<bool(float)>& progress) : d_(d), file_(file), progress_(progress) {}
+  Loader(Decoder& d, const GgufFile& file, const std::function<bool(float)>& progress)
+      : d_(d), file_(file), progress_(progress) {}
 
   Status run() {
     const DecoderSpec& s = d_.spec_;
@@ -22,7 +24,8 @@ class Decoder::Loader {
     STERNA_RETURN_IF_ERROR(vector("output_norm.weight", s.n_embd, true, d_.output_norm_));
     STERNA_RETURN_IF_ERROR(vector("rope_freqs.weight", s.rope.n_rot / 2, false, d_.rope_factors_));
     for (float f : d_.rope_factors_)
-      if (!(f > 0)) return error("rope_freqs.weight", "got " + std::to_string(f) + ", expected numbers above 0");
+      if (!(f > 0))
+        return error("rope_freqs.weight", "got " + std::to_string(f) + ", expected numbers above 0");
 
     d_.layers_.resize(s.n_layer);
     for (size_t i = 0; i < s.n_layer; i++) {
@@ -98,11 +101,13 @@ class Decoder::Loader {
     STERNA_ASSIGN(const GgufTensor* t, find(name, shape, required));
     if (!t) return {};
     const formats::Format* f = formats::by_name(t->format.c_str());
-    if (!f || f->codes.fold != Fold::kFloat) return error(name, "type, got " + t->format + ", expected F32, F16 or BF16");
+    if (!f || f->codes.fold != Fold::kFloat)
+      return error(name, "type, got " + t->format + ", expected F32, F16 or BF16");
     out.resize(n);
     f->decode(t->data, n, 1, out.data());
     for (size_t i = 0; i < n; i++)
-      if (!std::isfinite(out[i])) return error(name, "element " + std::to_string(i) + " is not a finite number");
+      if (!std::isfinite(out[i]))
+        return error(name, "element " + std::to_string(i) + " is not a finite number");
     return {};
   }
 
@@ -113,8 +118,8 @@ class Decoder::Loader {
   }
 
   /// Plans `name`.weight (rows x depth) with its optional side-car scale and bias.
-  Status matrix(const std::string& name, size_t rows, size_t depth, cpu::Weight& out, std::vector<float>& bias,
-                bool bias_required = false) {
+  Status matrix(const std::string& name, size_t rows, size_t depth, cpu::Weight& out,
+                std::vector<float>& bias, bool bias_required = false) {
     const uint64_t shape[] = {depth, rows};
     STERNA_ASSIGN(const GgufTensor* t, find(name + ".weight", shape, true));
     STERNA_ASSIGN(const formats::Format* f, matrix_format(*t));
@@ -130,7 +135,9 @@ class Decoder::Loader {
     const uint64_t shape[] = {d_.spec_.n_embd, q + 2 * kv};
     STERNA_RETURN_IF_ERROR(find(fused.name, shape, true).status());
     STERNA_ASSIGN(const formats::Format* f, matrix_format(fused));
-    if (f->tail_bytes) return error(fused.name, "a fused matrix of type " + fused.format + " is not implemented", Code::kUnsupported);
+    if (f->tail_bytes)
+      return error(fused.name, "a fused matrix of type " + fused.format + " is not implemented",
+                   Code::kUnsupported);
     std::vector<float> bias, scale;
     STERNA_RETURN_IF_ERROR(vector(p + "attn_qkv.bias", q + 2 * kv, d_.spec_.qkv_bias, bias));
     STERNA_RETURN_IF_ERROR(vector(p + "attn_qkv.scale", 1, false, scale));
@@ -139,8 +146,8 @@ class Decoder::Loader {
     std::vector<float>* biases[] = {&l.bias_q, &l.bias_k, &l.bias_v};
     for (int i = 0; i < 3; i++) {
       if (!bias.empty()) biases[i]->assign(bias.begin() + starts[i], bias.begin() + starts[i + 1]);
-      plans_.push_back({&fused, f, starts[i], starts[i + 1] - starts[i], d_.spec_.n_embd, weights[i], biases[i],
-                        scale.empty() ? 1.0f : scale[0]});
+      plans_.push_back({&fused, f, starts[i], starts[i + 1] - starts[i], d_.spec_.n_embd, weights[i],
+                        biases[i], scale.empty() ? 1.0f : scale[0]});
     }
     return {};
   }
@@ -148,9 +155,12 @@ class Decoder::Loader {
   Status embedding() {
     const GgufTensor* t = file_.find_tensor("token_embd.weight");
     if (!t) return error("token_embd.weight", "is missing");
-    if (t->shape.size() < 2) return error(t->name, "shape, got " + shape_text(t->shape) + ", expected [embedding length, vocabulary]");
+    if (t->shape.size() < 2)
+      return error(t->name,
+                   "shape, got " + shape_text(t->shape) + ", expected [embedding length, vocabulary]");
     d_.n_vocab_ = t->shape[1];
-    if (d_.n_vocab_ > (size_t(1) << 24)) return error(t->name, "got " + std::to_string(d_.n_vocab_) + " rows, expected at most 2^24");
+    if (d_.n_vocab_ > (size_t(1) << 24))
+      return error(t->name, "got " + std::to_string(d_.n_vocab_) + " rows, expected at most 2^24");
     const uint64_t shape[] = {d_.spec_.n_embd, d_.n_vocab_};
     STERNA_RETURN_IF_ERROR(find(t->name, shape, true).status());
     STERNA_ASSIGN(d_.embedding_format_, matrix_format(*t));
@@ -159,12 +169,14 @@ class Decoder::Loader {
     return {};
   }
 
-  /// Tensors with no place in the graph: those of a layer would change the result, so they are refused; others are ignored.
+  /// Tensors with no place in the graph: those of a layer would change the result, so they are refused;
+  /// others are ignored.
   Status refuse_leftovers() {
     for (const GgufTensor& t : file_.tensors()) {
       if (used_.count(t.name)) continue;
-      const bool harmless = t.name.ends_with(".input_scale") || t.name.ends_with("rope_freqs") || t.name.ends_with("rope_freqs.weight") ||
-                            t.name.ends_with("rot_embd") || t.name.ends_with("masked_bias");
+      const bool harmless = t.name.ends_with(".input_scale") || t.name.ends_with("rope_freqs") ||
+                            t.name.ends_with("rope_freqs.weight") || t.name.ends_with("rot_embd") ||
+                            t.name.ends_with("masked_bias");
       if (t.name.rfind("blk.", 0) == 0 && !harmless)
         return error(t.name, "has no place in the graph of this architecture", Code::kUnsupported);
       d_.spec_.warnings.push_back("tensor '" + t.name + "' is not used");
@@ -181,10 +193,12 @@ class Decoder::Loader {
     }
     d_.storage_ = Buffer::allocate(total, /*huge=*/true);
     if (total && d_.storage_.empty())
-      return Status(Code::kOutOfMemory, "[model] no memory for " + std::to_string(total) + " bytes of weights");
+      return Status(Code::kOutOfMemory,
+                    "[model] no memory for " + std::to_string(total) + " bytes of weights");
     for (size_t i = 0; i < plans_.size(); i++) {
       const Plan& p = plans_[i];
-      if (progress_ && !progress_(total ? float(double(done) / double(total)) : 0.0f)) return Status(Code::kCancelled, "[model] loading was cancelled");
+      if (progress_ && !progress_(total ? float(double(done) / double(total)) : 0.0f))
+        return Status(Code::kCancelled, "[model] loading was cancelled");
       const uint8_t* rows = p.tensor->data + p.first_row * formats::row_bytes(*p.format, p.depth);
       auto w = cpu::make_weight(*p.format, rows, p.rows, p.depth, d_.storage_.data() + offsets[i], d_.pool_);
       if (!w.ok()) return error(p.tensor->name, w.status().message(), w.status().code());
@@ -206,7 +220,8 @@ class Decoder::Loader {
   std::vector<Plan> plans_;
 };
 
-Result<std::unique_ptr<Decoder>> Decoder::load(const GgufFile& file, DecoderSpec spec, ThreadPool& pool, size_t n_ctx, size_t n_batch,
+Result<std::unique_ptr<Decoder>> Decoder::load(const GgufFile& file, DecoderSpec spec, ThreadPool& pool,
+                                               size_t n_ctx, size_t n_batch,
                                                const std::function<bool(float)>& progress) {
   std::unique_ptr<Decoder> d(new Decoder(std::move(spec), pool));
   d->file_ = &file;

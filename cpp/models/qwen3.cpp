@@ -1,4 +1,5 @@
-// qwen3 (Qwen3 dense, Bonsai): llama's graph with split-half rotary pairs and an RMS norm on every head of q and k before them.
+// qwen3 (Qwen3 dense, Bonsai): llama's graph with split-half rotary pairs and an RMS norm on every head of q
+// and k before them.
 #include "models/architecture.h"
 
 namespace sterna::models {

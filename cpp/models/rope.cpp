@@ -13,7 +13,9 @@ void rope_row(const RopeSpec& s, std::span<const float> factors, size_t pos, flo
   double low = 0, high = 0, magnitude = 1;
   if (s.yarn) {
     constexpr double kTwoPi = 6.283185307179586;
-    const auto edge = [&](double beta) { return n_rot * detmath::log(s.yarn_original_ctx / (beta * kTwoPi)) / (2 * log_base); };
+    const auto edge = [&](double beta) {
+      return n_rot * detmath::log(s.yarn_original_ctx / (beta * kTwoPi)) / (2 * log_base);
+    };
     low = std::max(0.0, std::floor(edge(s.yarn_beta_fast)));
     high = std::min(n_rot - 1, std::ceil(edge(s.yarn_beta_slow)));
     magnitude = s.attn_factor * (1 + 0.1 * detmath::log(1 / s.freq_scale));

@@ -1,4 +1,5 @@
-// Rotary position embedding: the angles of a model, from its metadata, as f32 cosines and sines computed in double.
+// Rotary position embedding: the angles of a model, from its metadata, as f32 cosines and sines computed in
+// double.
 #pragma once
 
 #include <cstddef>
@@ -6,8 +7,8 @@
 
 namespace sterna::models {
 
-/// theta_i(pos) = pos * freq_scale * base^(-2i/n_rot) / factor_i, i < n_rot/2. With yarn, low frequencies are interpolated by
-/// freq_scale and high ones are not (https://arxiv.org/abs/2309.00071).
+/// theta_i(pos) = pos * freq_scale * base^(-2i/n_rot) / factor_i, i < n_rot/2. With yarn, low frequencies are
+/// interpolated by freq_scale and high ones are not (https://arxiv.org/abs/2309.00071).
 struct RopeSpec {
   bool interleaved = false;  ///< true: pairs (2i, 2i+1) ("norm"); false: pairs (i, i + n_rot/2) ("neox").
   size_t n_rot = 0;

@@ -33,27 +33,32 @@ PackedWeights::PackedWeights(PackedWeights&&) noexcept = default;
 PackedWeights& PackedWeights::operator=(PackedWeights&&) noexcept = default;
 PackedWeights::~PackedWeights() = default;
 
-Result<PackedWeights> PackedWeights::pack(std::span<const uint8_t> codes, std::span<const float> scales, size_t rows,
-                                          size_t depth, const PackOptions& o) try {
+Result<PackedWeights> PackedWeights::pack(std::span<const uint8_t> codes, std::span<const float> scales,
+                                          size_t rows, size_t depth, const PackOptions& o) try {
   if (o.bits != 1 && o.bits != 2 && o.bits != 4 && o.bits != 8)
     return bad("bits, got " + std::to_string(o.bits) + ", expected 1, 2, 4 or 8");
   uint64_t n;
-  if (rows == 0 || depth == 0 || !checked_mul(rows, depth, &n)) return bad("rows and depth, got " + num(rows) + " x " + num(depth) + ", expected at least 1 x 1");
-  if (codes.size() != n) return bad("codes, got " + num(codes.size()) + " elements, expected rows*depth = " + num(n));
+  if (rows == 0 || depth == 0 || !checked_mul(rows, depth, &n))
+    return bad("rows and depth, got " + num(rows) + " x " + num(depth) + ", expected at least 1 x 1");
+  if (codes.size() != n)
+    return bad("codes, got " + num(codes.size()) + " elements, expected rows*depth = " + num(n));
   if (o.block % 32 || o.block > 65504 || (o.block && depth % o.block))
-    return bad("block, got " + num(o.block) + ", expected 0 or a multiple of 32 (at most 65504) that divides depth = " + num(depth));
+    return bad("block, got " + num(o.block) +
+               ", expected 0 or a multiple of 32 (at most 65504) that divides depth = " + num(depth));
   if (o.zero < 0 || o.zero > 255) return bad("zero, got " + std::to_string(o.zero) + ", expected 0 to 255");
   // |mul*code - zero| * 128 * (elements per exact integer sum) must stay below 2^31.
   if ((o.block ? o.block : depth) > (1u << 31) / (256 * 128))
     return bad("depth, got " + num(depth) + ", expected at most 65535 elements per scale (int32 sums)");
   const size_t n_blocks = o.block ? depth / o.block : 1;
-  if (scales.size() != rows * n_blocks) return bad("scales, got " + num(scales.size()) + " elements, expected " + num(rows * n_blocks));
+  if (scales.size() != rows * n_blocks)
+    return bad("scales, got " + num(scales.size()) + " elements, expected " + num(rows * n_blocks));
   for (size_t i = 0; i < scales.size(); i++)
     if (!std::isfinite(scales[i])) return bad("scales[" + num(i) + "] is not finite");
   const int max_code = (1 << o.bits) - 1;
   for (size_t i = 0; i < codes.size(); i++)
     if (codes[i] > max_code)
-      return bad("codes[" + num(i / depth) + "][" + num(i % depth) + "], got " + std::to_string(codes[i]) + ", expected at most " + std::to_string(max_code));
+      return bad("codes[" + num(i / depth) + "][" + num(i % depth) + "], got " + std::to_string(codes[i]) +
+                 ", expected at most " + std::to_string(max_code));
 
   formats::CodeSpec spec;
   spec.fold = o.block ? Fold::kBlock : Fold::kRow;
@@ -64,7 +69,8 @@ Result<PackedWeights> PackedWeights::pack(std::span<const uint8_t> codes, std::s
   const cpu::PackedLayout layout = cpu::packed_layout(spec, rows, depth, o.block != 0);
   auto impl = std::make_unique<Impl>();
   impl->storage = Buffer::allocate(layout.bytes());
-  Buffer panel_codes = Buffer::allocate(16 * depth), panel_scales = Buffer::allocate(16 * n_blocks * sizeof(float));
+  Buffer panel_codes = Buffer::allocate(16 * depth),
+         panel_scales = Buffer::allocate(16 * n_blocks * sizeof(float));
   if (impl->storage.empty() || panel_codes.empty() || panel_scales.empty())
     return Status(Code::kOutOfMemory, "[pack] no memory for " + num(layout.bytes()) + " bytes");
   for (size_t p = 0; p < layout.n_panels; p++) {
@@ -84,12 +90,15 @@ Result<PackedWeights> PackedWeights::pack(std::span<const uint8_t> codes, std::s
   return Status(Code::kOutOfMemory, "[pack] no memory");
 }
 
-Status PackedWeights::matmul(std::span<const float> x, std::span<float> out, size_t n_tokens, int n_threads) const try {
+Status PackedWeights::matmul(std::span<const float> x, std::span<float> out, size_t n_tokens,
+                             int n_threads) const try {
   if (n_tokens == 0 || x.size() / n_tokens != depth() || x.size() % n_tokens)
-    return Status(Code::kInvalidArgument, "[matmul] x, got " + num(x.size()) + " elements for " + num(n_tokens) +
-                                              " rows, expected rows of depth " + num(depth()));
+    return Status(Code::kInvalidArgument, "[matmul] x, got " + num(x.size()) + " elements for " +
+                                              num(n_tokens) + " rows, expected rows of depth " +
+                                              num(depth()));
   if (out.size() != n_tokens * rows())
-    return Status(Code::kInvalidArgument, "[matmul] out, got " + num(out.size()) + " elements, expected " + num(n_tokens * rows()));
+    return Status(Code::kInvalidArgument,
+                  "[matmul] out, got " + num(out.size()) + " elements, expected " + num(n_tokens * rows()));
   Impl& m = *impl_;
   const std::lock_guard lock(m.mutex);
   if (!m.pool || m.pool->size() != n_threads) {
@@ -123,15 +132,18 @@ Status dequantize(const char* format, std::span<const uint8_t> data, size_t row_
   const formats::Format* f = formats::by_name(format);
   if (!f) return Status(Code::kUnsupported, std::string("[dequantize] unknown format '") + format + "'");
   if (row_elems == 0 || row_elems % f->block_elems || out.size() % row_elems)
-    return Status(Code::kInvalidArgument, "[dequantize] row of " + num(row_elems) + " elements and output of " + num(out.size()) +
-                                              ", expected whole rows of a multiple of " + num(f->block_elems));
+    return Status(Code::kInvalidArgument,
+                  "[dequantize] row of " + num(row_elems) + " elements and output of " + num(out.size()) +
+                      ", expected whole rows of a multiple of " + num(f->block_elems));
   const size_t rows = out.size() / row_elems;
   uint64_t bytes;
   if (!formats::tensor_bytes(*f, row_elems, rows, &bytes) || bytes != data.size())
-    return Status(Code::kInvalidArgument, "[dequantize] data, got " + num(data.size()) + " bytes for " + num(rows) + " rows");
+    return Status(Code::kInvalidArgument,
+                  "[dequantize] data, got " + num(data.size()) + " bytes for " + num(rows) + " rows");
   const float scale = formats::tensor_scale(*f, data.data(), row_elems, rows);
   for (size_t r = 0; r < rows; r++)
-    f->decode(data.data() + r * formats::row_bytes(*f, row_elems), row_elems, scale, out.data() + r * row_elems);
+    f->decode(data.data() + r * formats::row_bytes(*f, row_elems), row_elems, scale,
+              out.data() + r * row_elems);
   return {};
 }
 

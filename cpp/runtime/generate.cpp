@@ -14,12 +14,14 @@ double seconds(Clock::time_point from) { return std::chrono::duration<double>(Cl
 
 Status check(const GenerateOptions& o) {
   const auto bad = [](const std::string& name, double got, const char* expected) {
-    return Status(Code::kInvalidArgument, "[generate] " + name + ", got " + std::to_string(got) + ", expected " + expected);
+    return Status(Code::kInvalidArgument,
+                  "[generate] " + name + ", got " + std::to_string(got) + ", expected " + expected);
   };
   if (!std::isfinite(o.temperature)) return bad("temperature", o.temperature, "a finite number");
   if (!(o.top_p > 0)) return bad("top_p", o.top_p, "a number above 0");
   if (!(o.min_p <= 1)) return bad("min_p", o.min_p, "a number up to 1");
-  if (!(o.repeat_penalty > 0) || !std::isfinite(o.repeat_penalty)) return bad("repeat_penalty", o.repeat_penalty, "a finite number above 0");
+  if (!(o.repeat_penalty > 0) || !std::isfinite(o.repeat_penalty))
+    return bad("repeat_penalty", o.repeat_penalty, "a finite number above 0");
   if (o.repeat_last_n < -1) return bad("repeat_last_n", o.repeat_last_n, "-1 or more");
   if (o.max_tokens < -1) return bad("max_tokens", o.max_tokens, "-1 or more");
   return {};
@@ -68,7 +70,8 @@ Result<GenerateResult> Session::generate(std::span<const int32_t> prompt, const 
   result.n_prompt = prompt.size();
   const auto start = Clock::now();
 
-  // The common prefix is in the cache already, to the same bits; the last prompt token runs again for its logits.
+  // The common prefix is in the cache already, to the same bits; the last prompt token runs again for its
+  // logits.
   size_t common = 0;
   while (common < std::min(cached.size(), prompt.size() - 1) && cached[common] == prompt[common]) common++;
   cached.resize(common);
@@ -94,7 +97,8 @@ Result<GenerateResult> Session::generate(std::span<const int32_t> prompt, const 
   while (o.max_tokens < 0 || result.tokens.size() < size_t(o.max_tokens)) {
     decoder->logits(0, 1, logits.data());
     // Rows beyond the tokenizer's texts are padding of the matrix.
-    const int32_t id = sampler.sample(std::span(logits).first(std::min(logits.size(), tokenizer->size())), history);
+    const int32_t id =
+        sampler.sample(std::span(logits).first(std::min(logits.size(), tokenizer->size())), history);
     if (tokenizer->is_eog(id) && !o.ignore_eos) {
       result.stop = GenerateResult::Stop::kEnd;
       break;

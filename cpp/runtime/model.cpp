@@ -19,9 +19,12 @@ Status invalid(const std::string& what) { return Status(Code::kInvalidArgument, 
 std::string printable(const GgufValue& value) {
   const auto one = [](const auto& x) -> std::string {
     using T = std::decay_t<decltype(x)>;
-    if constexpr (std::is_same_v<T, std::string>) return x;
-    else if constexpr (std::is_same_v<T, bool>) return x ? "true" : "false";
-    else return std::to_string(x);
+    if constexpr (std::is_same_v<T, std::string>)
+      return x;
+    else if constexpr (std::is_same_v<T, bool>)
+      return x ? "true" : "false";
+    else
+      return std::to_string(x);
   };
   return std::visit(
       [&](const auto& v) -> std::string {
@@ -30,7 +33,8 @@ std::string printable(const GgufValue& value) {
           return one(v);
         } else {
           std::string s = "[";
-          for (size_t i = 0; i < std::min<size_t>(v.size(), 8); i++) s += (i ? ", " : "") + one(typename T::value_type(v[i]));
+          for (size_t i = 0; i < std::min<size_t>(v.size(), 8); i++)
+            s += (i ? ", " : "") + one(typename T::value_type(v[i]));
           return s + (v.size() > 8 ? ", ...] (" + std::to_string(v.size()) + ")" : "]");
         }
       },
@@ -50,9 +54,12 @@ auto guarded(const char* who, F f) -> decltype(f()) {
 Result<std::unique_ptr<runtime::Session>> load_session(const std::string& path, const LoadOptions& o) {
   const auto start = std::chrono::steady_clock::now();
   if (o.n_threads && (*o.n_threads < 1 || *o.n_threads > kMaxThreads))
-    return invalid("n_threads, got " + std::to_string(*o.n_threads) + ", expected 1 to " + std::to_string(kMaxThreads));
-  if (o.n_ctx && *o.n_ctx < 0) return invalid("n_ctx, got " + std::to_string(*o.n_ctx) + ", expected 0 (the model's) or more");
-  if (o.n_batch < 1 || o.n_batch > 65536) return invalid("n_batch, got " + std::to_string(o.n_batch) + ", expected 1 to 65536");
+    return invalid("n_threads, got " + std::to_string(*o.n_threads) + ", expected 1 to " +
+                   std::to_string(kMaxThreads));
+  if (o.n_ctx && *o.n_ctx < 0)
+    return invalid("n_ctx, got " + std::to_string(*o.n_ctx) + ", expected 0 (the model's) or more");
+  if (o.n_batch < 1 || o.n_batch > 65536)
+    return invalid("n_batch, got " + std::to_string(o.n_batch) + ", expected 1 to 65536");
   STERNA_ASSIGN(const size_t first_isa, kernels::first_active_isa());
 
   auto s = std::make_unique<runtime::Session>();
@@ -63,14 +70,19 @@ Result<std::unique_ptr<runtime::Session>> load_session(const std::string& path, 
   s->tokenizer = std::make_unique<text::Tokenizer>(std::move(tokenizer));
   STERNA_ASSIGN(s->pool, ThreadPool::create(o.n_threads.value_or(usable_cpus())));
 
-  const size_t n_ctx = !o.n_ctx ? std::min<size_t>(4096, spec.n_ctx_train) : *o.n_ctx == 0 ? spec.n_ctx_train : size_t(*o.n_ctx);
+  const size_t n_ctx = !o.n_ctx        ? std::min<size_t>(4096, spec.n_ctx_train)
+                       : *o.n_ctx == 0 ? spec.n_ctx_train
+                                       : size_t(*o.n_ctx);
   if (n_ctx > spec.n_ctx_train)
     spec.warnings.push_back("a context of " + std::to_string(n_ctx) + " tokens is longer than the " +
                             std::to_string(spec.n_ctx_train) + " that the model was made for");
-  STERNA_ASSIGN(s->decoder, models::Decoder::load(*s->file, std::move(spec), *s->pool, n_ctx, size_t(o.n_batch), o.progress));
+  STERNA_ASSIGN(s->decoder, models::Decoder::load(*s->file, std::move(spec), *s->pool, n_ctx,
+                                                  size_t(o.n_batch), o.progress));
   if (s->tokenizer->size() > s->decoder->n_vocab())
-    return Status(Code::kCorrupt, "[load] " + path + ": the tokenizer has " + std::to_string(s->tokenizer->size()) +
-                                      " tokens, but tensor 'token_embd.weight' only " + std::to_string(s->decoder->n_vocab()) + " rows");
+    return Status(Code::kCorrupt, "[load] " + path + ": the tokenizer has " +
+                                      std::to_string(s->tokenizer->size()) +
+                                      " tokens, but tensor 'token_embd.weight' only " +
+                                      std::to_string(s->decoder->n_vocab()) + " rows");
 
   ModelInfo& i = s->info;
   const models::DecoderSpec& d = s->decoder->spec();
@@ -93,7 +105,8 @@ Result<std::unique_ptr<runtime::Session>> load_session(const std::string& path, 
   for (const auto& [format, n] : by_format)
     if (n > most) most = n, i.main_format = format;
   i.n_layer = d.n_layer, i.n_embd = d.n_embd, i.n_ff = d.n_ff, i.n_head = d.n_head, i.n_head_kv = d.n_head_kv;
-  i.head_dim = d.head_dim, i.n_vocab = s->decoder->n_vocab(), i.n_ctx_train = d.n_ctx_train, i.n_ctx = s->decoder->n_ctx();
+  i.head_dim = d.head_dim, i.n_vocab = s->decoder->n_vocab(), i.n_ctx_train = d.n_ctx_train,
+  i.n_ctx = s->decoder->n_ctx();
   i.n_threads = s->pool->size();
   i.isa = kernels::isas()[first_isa].name;
   const auto text_of = [&](int32_t id) { return id >= 0 ? t.text(id) : std::string(); };
@@ -141,7 +154,8 @@ std::string Model::detokenize(std::span<const int32_t> tokens, bool special) con
 }
 bool Model::is_eog(int32_t token) const { return impl_->session->tokenizer->is_eog(token); }
 
-Status Model::forward(std::span<const int32_t> tokens, std::span<float> out, const std::function<bool()>& keep_going) {
+Status Model::forward(std::span<const int32_t> tokens, std::span<float> out,
+                      const std::function<bool()>& keep_going) {
   return guarded("forward", [&] {
     const std::lock_guard lock(impl_->session->mutex);
     return impl_->session->forward(tokens, out, keep_going);
@@ -170,7 +184,8 @@ Result<Model::Perplexity> Model::perplexity(std::span<const int32_t> tokens, siz
   });
 }
 
-Result<double> Model::bench(size_t n_prompt, size_t n_gen, size_t n_depth, const std::function<bool()>& keep_going) {
+Result<double> Model::bench(size_t n_prompt, size_t n_gen, size_t n_depth,
+                            const std::function<bool()>& keep_going) {
   return guarded("bench", [&]() -> Result<double> {
     const std::lock_guard lock(impl_->session->mutex);
     return impl_->session->bench(n_prompt, n_gen, n_depth, keep_going);

@@ -41,7 +41,9 @@ int32_t Sampler::sample(std::span<float> logits, std::span<const int32_t> histor
   std::vector<Candidate>& c = candidates_;
   c.clear();
   for (size_t i = 0; i < logits.size(); i++) c.push_back({logits[i], int32_t(i), 0});
-  const auto better = [](const Candidate& a, const Candidate& b) { return a.logit > b.logit || (a.logit == b.logit && a.id < b.id); };
+  const auto better = [](const Candidate& a, const Candidate& b) {
+    return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
+  };
   const size_t k = o.top_k > 0 ? std::min(c.size(), size_t(o.top_k)) : c.size();
   std::partial_sort(c.begin(), c.begin() + ptrdiff_t(k), c.end(), better);
   c.resize(k);

@@ -1,5 +1,5 @@
-// Choosing the next token: repeat penalty, top-k, top-p, min-p, temperature, then a draw; llama.cpp's order. Our own generator and
-// elementary functions, so a seed gives the same text on every machine.
+// Choosing the next token: repeat penalty, top-k, top-p, min-p, temperature, then a draw; llama.cpp's order.
+// Our own generator and elementary functions, so a seed gives the same text on every machine.
 #pragma once
 
 #include <cstdint>

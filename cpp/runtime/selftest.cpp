@@ -1,5 +1,6 @@
-// The self-test of the kernels: fixed inputs, every supported kernel against scalar byte for byte, scalar against digests recorded
-// at release (selftest_digests.inc). A difference to the record means this machine, a difference to scalar means this kernel.
+// The self-test of the kernels: fixed inputs, every supported kernel against scalar byte for byte, scalar
+// against digests recorded at release (selftest_digests.inc). A difference to the record means this machine,
+// a difference to scalar means this kernel.
 #include "sterna/selftest.h"
 
 #include <cstdio>
@@ -43,7 +44,8 @@ std::vector<T> bytes(Random& r, size_t n, int mask) {
 
 /// The spec that a variant's name (contract/qgemm.h) describes, with made-up zero point and block.
 formats::CodeSpec spec_of(const std::string& variant) {
-  static constexpr uint8_t kCodebook[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
+  static constexpr uint8_t kCodebook[16] = {1,   24,  45,  63,  79,  93,  106, 118,
+                                            129, 141, 153, 166, 181, 197, 217, 241};
   formats::CodeSpec s;
   s.bits = uint8_t(variant[1] - '0');
   s.mul = s.bits == 1 ? 2 : 1;
@@ -56,7 +58,8 @@ formats::CodeSpec spec_of(const std::string& variant) {
   } else if (variant.ends_with("_block")) {
     s.fold = Fold::kBlock, s.block = 64;
   } else {
-    s.fold = Fold::kSuper, s.block = 256, s.sub = uint8_t(std::stoi(variant.substr(variant.find("super") + 5)));
+    s.fold = Fold::kSuper, s.block = 256,
+    s.sub = uint8_t(std::stoi(variant.substr(variant.find("super") + 5)));
   }
   return s;
 }
@@ -85,8 +88,8 @@ std::vector<float> run_qgemm(const Kernel& k) {
   std::vector<float> out(kTokens * kRows);
   for (size_t t = 0, n = 1; t < kTokens; t += n, n = kTokens - t)  // one token, then the rest together
     as<QGemmFn>(k)({base, l.panel_bytes, l.meta_offset, l.n_chunks, s.block / 32u, s.zero, s.codebook, false,
-                    act.data() + t * kDepth, kDepth, a_scale.data() + t * n_blocks, n_blocks, sums.data() + t * n_subs, n_subs,
-                    out.data() + t * kRows, kRows, kRows, n});
+                    act.data() + t * kDepth, kDepth, a_scale.data() + t * n_blocks, n_blocks,
+                    sums.data() + t * n_subs, n_subs, out.data() + t * kRows, kRows, kRows, n});
   return out;
 }
 
@@ -100,7 +103,8 @@ std::vector<float> run_fgemm(const Kernel& k) {
   const void* w = wide ? static_cast<const void*>(w32.data()) : w16.data();
   const size_t depth = kDepth - 5;  // with a tail
   for (size_t t = 0, n = 1; t < kTokens; t += n, n = kTokens - t)
-    as<FGemmFn>(k)({w, kDepth * (wide ? 4 : 2), depth, x.data() + t * kDepth, kDepth, out.data() + t * kRows, kRows, kRows, n});
+    as<FGemmFn>(k)({w, kDepth * (wide ? 4 : 2), depth, x.data() + t * kDepth, kDepth, out.data() + t * kRows,
+                    kRows, kRows, n});
   return out;
 }
 
@@ -110,7 +114,8 @@ std::vector<float> run_attention(const Kernel& k) {
   const auto q = floats(r, kHeads * kDim);
   const auto keys = halves(r, kPositions * kDim), values = halves(r, kPositions * kDim);
   std::vector<float> out(kHeads * kDim);
-  as<AttentionFn>(k)({q.data(), kDim, kHeads, keys.data(), values.data(), kDim, kPositions, 0.3f, out.data(), kDim});
+  as<AttentionFn>(k)(
+      {q.data(), kDim, kHeads, keys.data(), values.data(), kDim, kPositions, 0.3f, out.data(), kDim});
   return out;
 }
 
@@ -120,11 +125,21 @@ std::vector<float> run_elementwise(const Kernel& k) {
   auto x = floats(r, n), w = floats(r, n);
   std::vector<float> y = w;
   switch (k.family) {
-    case Family::rmsnorm: as<RmsNormFn>(k)(x.data(), w.data(), n, 1e-5f, y.data()); break;
-    case Family::softmax: as<SoftmaxFn>(k)(x.data(), n, y.data()); break;
-    case Family::glu: as<GluFn>(k)(x.data(), w.data(), n, y.data()); break;
-    case Family::add: as<AddFn>(k)(x.data(), n, y.data()); break;
-    case Family::rope: as<RopeFn>(k)(y.data(), x.data(), x.data() + n / 2, 128); break;
+    case Family::rmsnorm:
+      as<RmsNormFn>(k)(x.data(), w.data(), n, 1e-5f, y.data());
+      break;
+    case Family::softmax:
+      as<SoftmaxFn>(k)(x.data(), n, y.data());
+      break;
+    case Family::glu:
+      as<GluFn>(k)(x.data(), w.data(), n, y.data());
+      break;
+    case Family::add:
+      as<AddFn>(k)(x.data(), n, y.data());
+      break;
+    case Family::rope:
+      as<RopeFn>(k)(y.data(), x.data(), x.data() + n / 2, 128);
+      break;
     default: {  // quantize
       std::vector<int8_t> codes(kDepth);
       std::vector<float> scale(kDepth / 32);
@@ -140,10 +155,14 @@ std::vector<float> run_elementwise(const Kernel& k) {
 
 std::vector<float> run(const Kernel& k) {
   switch (k.family) {
-    case Family::qgemm: return run_qgemm(k);
-    case Family::fgemm: return run_fgemm(k);
-    case Family::attention: return run_attention(k);
-    default: return run_elementwise(k);
+    case Family::qgemm:
+      return run_qgemm(k);
+    case Family::fgemm:
+      return run_fgemm(k);
+    case Family::attention:
+      return run_attention(k);
+    default:
+      return run_elementwise(k);
   }
 }
 
@@ -165,7 +184,8 @@ std::string name_of(const Kernel& k, bool with_isa) {
 void list_kernels(const std::function<void(const KernelInfo&)>& visit) {
   for (const kernels::Isa& isa : kernels::isas())
     for (const Kernel* k : isa.kernels)
-      visit({name_of(*k, true), k->family_name, k->variant, k->isa, isa.supported(), kernels::find(k->family, k->variant) == k});
+      visit({name_of(*k, true), k->family_name, k->variant, k->isa, isa.supported(),
+             kernels::find(k->family, k->variant) == k});
 }
 
 Status selftest_kernels(const std::function<void(const std::string&)>& report) {
@@ -199,8 +219,13 @@ Status selftest_kernels(const std::function<void(const std::string&)>& report) {
     }
   }
   if (!wrong_machine.empty())
-    return Status(Code::kCorrupt, "[selftest] this machine (or this build): plain scalar code gives other results than recorded: " + wrong_machine);
-  if (!wrong_kernels.empty()) return Status(Code::kCorrupt, "[selftest] this kernel: " + wrong_kernels + "; force another instruction set");
+    return Status(
+        Code::kCorrupt,
+        "[selftest] this machine (or this build): plain scalar code gives other results than recorded: " +
+            wrong_machine);
+  if (!wrong_kernels.empty())
+    return Status(Code::kCorrupt,
+                  "[selftest] this kernel: " + wrong_kernels + "; force another instruction set");
   return {};
 }
 

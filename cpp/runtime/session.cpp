@@ -11,18 +11,24 @@
 namespace sterna::runtime {
 namespace {
 
-/// Tokens whose logits are computed at a time when all are wanted: bounds the memory of [tokens][vocabulary] floats.
+/// Tokens whose logits are computed at a time when all are wanted: bounds the memory of [tokens][vocabulary]
+/// floats.
 constexpr size_t kLogitRows = 64;
 
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 }  // namespace
 
 Status Session::check_tokens(std::span<const int32_t> tokens, const char* who) const {
-  const auto bad = [&](const std::string& what) { return Status(Code::kInvalidArgument, std::string("[") + who + "] " + what); };
+  const auto bad = [&](const std::string& what) {
+    return Status(Code::kInvalidArgument, std::string("[") + who + "] " + what);
+  };
   if (tokens.empty()) return bad("the sequence is empty, expected at least one token");
   if (tokens.size() > decoder->n_ctx())
-    return bad("got " + std::to_string(tokens.size()) + " tokens, expected at most the context of " + std::to_string(decoder->n_ctx()));
+    return bad("got " + std::to_string(tokens.size()) + " tokens, expected at most the context of " +
+               std::to_string(decoder->n_ctx()));
   for (size_t i = 0; i < tokens.size(); i++)
     if (tokens[i] < 0 || size_t(tokens[i]) >= decoder->n_vocab())
       return bad("token " + std::to_string(i) + ", got id " + std::to_string(tokens[i]) + ", expected 0 to " +
@@ -47,17 +53,20 @@ Status Session::forward(std::span<const int32_t> tokens, std::span<float> out, c
   STERNA_RETURN_IF_ERROR(check_tokens(tokens, "forward"));
   const size_t n_vocab = decoder->n_vocab();
   if (out.size() != tokens.size() * n_vocab)
-    return Status(Code::kInvalidArgument, "[forward] out, got " + std::to_string(out.size()) + " elements, expected " +
-                                              std::to_string(tokens.size()) + " x " + std::to_string(n_vocab));
+    return Status(Code::kInvalidArgument, "[forward] out, got " + std::to_string(out.size()) +
+                                              " elements, expected " + std::to_string(tokens.size()) + " x " +
+                                              std::to_string(n_vocab));
   cached.clear();
-  return extend(tokens, SIZE_MAX, keep_going, [&](size_t first, size_t n) { decoder->logits(0, n, out.data() + first * n_vocab); });
+  return extend(tokens, SIZE_MAX, keep_going,
+                [&](size_t first, size_t n) { decoder->logits(0, n, out.data() + first * n_vocab); });
 }
 
 Result<Model::Perplexity> Session::perplexity(std::span<const int32_t> tokens, size_t window,
                                               const std::function<bool(const Model::Perplexity&)>& progress) {
   STERNA_RETURN_IF_ERROR(check_tokens(tokens.first(std::min(tokens.size(), decoder->n_ctx())), "perplexity"));
   if (window < 2 || window > decoder->n_ctx() || window > tokens.size())
-    return Status(Code::kInvalidArgument, "[perplexity] window, got " + std::to_string(window) + ", expected 2 to " +
+    return Status(Code::kInvalidArgument, "[perplexity] window, got " + std::to_string(window) +
+                                              ", expected 2 to " +
                                               std::to_string(std::min(decoder->n_ctx(), tokens.size())));
   auto* softmax = kernels::find_fn<kernels::SoftmaxFn>(kernels::Family::softmax, "f32");
   const size_t n_vocab = decoder->n_vocab();
@@ -93,13 +102,15 @@ Result<Model::Perplexity> Session::perplexity(std::span<const int32_t> tokens, s
 }
 
 Result<double> Session::bench(size_t n_prompt, size_t n_gen, size_t n_depth, const KeepGoing& keep_going) {
-  if (n_prompt + n_gen == 0 || n_prompt > decoder->n_ctx() || n_gen > decoder->n_ctx() || n_depth > decoder->n_ctx() ||
-      n_depth + n_prompt + n_gen > decoder->n_ctx())
-    return Status(Code::kInvalidArgument, "[bench] " + std::to_string(n_depth) + " + " + std::to_string(n_prompt) + " + " +
-                                              std::to_string(n_gen) + " tokens, expected 1 to the context of " +
+  if (n_prompt + n_gen == 0 || n_prompt > decoder->n_ctx() || n_gen > decoder->n_ctx() ||
+      n_depth > decoder->n_ctx() || n_depth + n_prompt + n_gen > decoder->n_ctx())
+    return Status(Code::kInvalidArgument, "[bench] " + std::to_string(n_depth) + " + " +
+                                              std::to_string(n_prompt) + " + " + std::to_string(n_gen) +
+                                              " tokens, expected 1 to the context of " +
                                               std::to_string(decoder->n_ctx()));
   std::vector<int32_t> tokens(n_depth + n_prompt + n_gen);
-  for (size_t i = 0; i < tokens.size(); i++) tokens[i] = int32_t((i * 2654435761u + 12345) % decoder->n_vocab());
+  for (size_t i = 0; i < tokens.size(); i++)
+    tokens[i] = int32_t((i * 2654435761u + 12345) % decoder->n_vocab());
   const std::span<const int32_t> all(tokens);
   std::vector<float> logits(decoder->n_vocab());
   cached.clear();

@@ -24,14 +24,16 @@ struct Session {
   std::unique_ptr<ThreadPool> pool;
   std::unique_ptr<models::Decoder> decoder;
   ModelInfo info;
-  std::mutex mutex;                 ///< Held by every public call that runs the model.
-  std::vector<int32_t> cached;      ///< Tokens at positions 0 .. size-1 of the KV cache.
+  std::mutex mutex;             ///< Held by every public call that runs the model.
+  std::vector<int32_t> cached;  ///< Tokens at positions 0 .. size-1 of the KV cache.
 
-  /// The error for ids outside the vocabulary or a sequence that is empty or longer than the context; ok otherwise.
+  /// The error for ids outside the vocabulary or a sequence that is empty or longer than the context; ok
+  /// otherwise.
   Status check_tokens(std::span<const int32_t> tokens, const char* who) const;
   /// Appends tokens to the cache in passes of n_batch. Afterwards the decoder can give the logits of the last
-  /// min(n_wanted, size of the last pass) tokens. `each_pass` (may be empty) is called after every pass with its first token's
-  /// index and its length; it may call decoder->logits for all of the pass if n_wanted is SIZE_MAX.
+  /// min(n_wanted, size of the last pass) tokens. `each_pass` (may be empty) is called after every pass with
+  /// its first token's index and its length; it may call decoder->logits for all of the pass if n_wanted is
+  /// SIZE_MAX.
   Status extend(std::span<const int32_t> tokens, size_t n_wanted, const KeepGoing& keep_going,
                 const std::function<void(size_t, size_t)>& each_pass = {});
   Result<GenerateResult> generate(std::span<const int32_t> prompt, const GenerateOptions& options,

@@ -1,4 +1,5 @@
-// Workers spin for some tens of microseconds after a job, because the next one of a forward pass follows at once, then sleep.
+// Workers spin for some tens of microseconds after a job, because the next one of a forward pass follows at
+// once, then sleep.
 #include "threads/pool.h"
 
 #include <pthread.h>
@@ -13,7 +14,7 @@
 namespace sterna {
 namespace {
 
-constexpr int kSpins = 20000;         // about 100 us before a worker sleeps
+constexpr int kSpins = 20000;  // about 100 us before a worker sleeps
 constexpr int kSpinsBeforeYield = 2000;
 
 inline void pause() {
@@ -41,8 +42,8 @@ struct ThreadPool::Impl {
   Job job{};
   alignas(64) std::atomic<uint64_t> epoch{0};  // grows with every job; also with stop
   alignas(64) std::atomic<size_t> next{0};
-  alignas(64) std::atomic<size_t> busy{0};     // workers that have not finished the current job
-  bool stop = false;                           // written before epoch grows
+  alignas(64) std::atomic<size_t> busy{0};  // workers that have not finished the current job
+  bool stop = false;                        // written before epoch grows
 
   void work() {
     for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < job.n;) job.call(job.task, i);
@@ -65,8 +66,8 @@ ThreadPool::ThreadPool(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int n_threads) {
   if (n_threads < 1 || n_threads > kMaxThreads)
-    return Status(Code::kInvalidArgument, "[threads] n_threads, got " + std::to_string(n_threads) + ", expected 1 to " +
-                                              std::to_string(kMaxThreads));
+    return Status(Code::kInvalidArgument, "[threads] n_threads, got " + std::to_string(n_threads) +
+                                              ", expected 1 to " + std::to_string(kMaxThreads));
   static const int registered = pthread_atfork(nullptr, nullptr, [] { fork_generation++; });
   (void)registered;
   std::unique_ptr<ThreadPool> pool(new ThreadPool(std::make_unique<Impl>()));
@@ -75,7 +76,8 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int n_threads) {
     for (int i = 1; i < n_threads; i++) impl->workers.emplace_back([impl] { impl->worker(); });
   } catch (const std::system_error&) {
     return Status(Code::kOutOfMemory, "[threads] the system refused to start thread " +
-                                          std::to_string(impl->workers.size() + 2) + " of " + std::to_string(n_threads));
+                                          std::to_string(impl->workers.size() + 2) + " of " +
+                                          std::to_string(n_threads));
   }
   return pool;
 }
@@ -105,7 +107,8 @@ void ThreadPool::run_erased(size_t n, void (*call)(void*, size_t), void* task) {
   p.epoch.fetch_add(1, std::memory_order_release);
   p.epoch.notify_all();
   p.work();
-  for (int s = 0; p.busy.load(std::memory_order_acquire) != 0; s++) s < kSpinsBeforeYield ? pause() : std::this_thread::yield();
+  for (int s = 0; p.busy.load(std::memory_order_acquire) != 0; s++)
+    s < kSpinsBeforeYield ? pause() : std::this_thread::yield();
 }
 
 }  // namespace sterna

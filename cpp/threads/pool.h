@@ -1,5 +1,5 @@
-// The threads that share the work of one model. run() hands out task indices one by one, so a slow or descheduled core takes
-// fewer of them; which thread does which task never changes a result.
+// The threads that share the work of one model. run() hands out task indices one by one, so a slow or
+// descheduled core takes fewer of them; which thread does which task never changes a result.
 #pragma once
 
 #include <cstddef>
@@ -20,12 +20,13 @@ class ThreadPool {
 
   int size() const;
 
-  /// Calls task(i) for i = 0 .. n-1, each once, and returns when all are done. One run() at a time. In a forked child, where
-  /// the other threads do not exist, the caller does all.
+  /// Calls task(i) for i = 0 .. n-1, each once, and returns when all are done. One run() at a time. In a
+  /// forked child, where the other threads do not exist, the caller does all.
   template <class Task>
   void run(size_t n, Task&& task) {
     using T = std::remove_reference_t<Task>;
-    run_erased(n, [](void* t, size_t i) { (*static_cast<T*>(t))(i); }, const_cast<std::remove_const_t<T>*>(&task));
+    run_erased(
+        n, [](void* t, size_t i) { (*static_cast<T*>(t))(i); }, const_cast<std::remove_const_t<T>*>(&task));
   }
 
  private:

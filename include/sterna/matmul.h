@@ -1,7 +1,8 @@
 // The raw low-bit matmul: pack integer codes once, multiply by many activations.
 //   y[t][r] = sum over k of value(r, k) * x[t][k],   value = scale * (mul*code - zero)
-// x is quantized to int8 per token (one scale per row of weights) or per block (block scales), as arithmetic of the library
-// prescribes; the result has the same bits on every instruction set and for every number of threads.
+// x is quantized to int8 per token (one scale per row of weights) or per block (block scales), as arithmetic
+// of the library prescribes; the result has the same bits on every instruction set and for every number of
+// threads.
 #pragma once
 
 #include <cstddef>
@@ -14,9 +15,10 @@
 namespace sterna {
 
 struct PackOptions {
-  int bits = 2;          ///< 1, 2, 4 or 8; codes must be < 2^bits.
-  int zero = 1;          ///< value = scale * (code - zero); for 1 bit value = scale * (2*code - 1) and zero is ignored.
-  size_t block = 0;      ///< Elements per scale: 0 = one scale per row; else a multiple of 32 that divides depth.
+  int bits = 2;  ///< 1, 2, 4 or 8; codes must be < 2^bits.
+  int zero =
+      1;  ///< value = scale * (code - zero); for 1 bit value = scale * (2*code - 1) and zero is ignored.
+  size_t block = 0;  ///< Elements per scale: 0 = one scale per row; else a multiple of 32 that divides depth.
 };
 
 /// Packed weights of a matrix (rows x depth), immutable, usable from several threads at once.
@@ -24,8 +26,8 @@ class PackedWeights {
  public:
   /// codes: rows*depth bytes, row-major. scales: rows, or rows*depth/block floats, row-major, finite.
   /// Errors: kInvalidArgument naming the argument; kOutOfMemory.
-  static Result<PackedWeights> pack(std::span<const uint8_t> codes, std::span<const float> scales, size_t rows, size_t depth,
-                                    const PackOptions& options);
+  static Result<PackedWeights> pack(std::span<const uint8_t> codes, std::span<const float> scales,
+                                    size_t rows, size_t depth, const PackOptions& options);
   PackedWeights(PackedWeights&&) noexcept;
   PackedWeights& operator=(PackedWeights&&) noexcept;
   ~PackedWeights();
@@ -37,8 +39,8 @@ class PackedWeights {
   size_t rows() const;
   size_t depth() const;
   int bits() const;
-  size_t bytes() const;       ///< Packed size in memory.
-  const char* kernel() const; ///< The kernel in use, e.g. "qgemm_w2_row_avx512".
+  size_t bytes() const;        ///< Packed size in memory.
+  const char* kernel() const;  ///< The kernel in use, e.g. "qgemm_w2_row_avx512".
 
  private:
   struct Impl;

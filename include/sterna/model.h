@@ -1,7 +1,8 @@
 // Loading a GGUF model and generating text with it.
 //   auto model = sterna::Model::load("model.gguf", {});
 //   if (!model.ok()) { puts(model.status().message().c_str()); return 1; }
-//   auto result = model.value().generate("Once upon", {}, [](const sterna::Token& t) { fputs(t.text.c_str(), stdout); return true; });
+//   auto result = model.value().generate("Once upon", {}, [](const sterna::Token& t) { fputs(t.text.c_str(),
+//   stdout); return true; });
 #pragma once
 
 #include <cstddef>
@@ -20,11 +21,11 @@
 namespace sterna {
 
 struct LoadOptions {
-  std::optional<int> n_threads;   ///< 1..1024; absent = the CPUs this process may use.
-  std::optional<int> n_ctx;       ///< Tokens of context; absent = min(4096, the model's); 0 = the model's.
-  int n_batch = 512;              ///< Most prompt tokens per pass, 1..65536. Never changes a result.
-  std::string pre;                ///< Overrides the tokenizer's pre-tokenizer name.
-  std::string activation;         ///< Overrides the FFN activation of bitnet models: "relu2" or "silu".
+  std::optional<int> n_threads;  ///< 1..1024; absent = the CPUs this process may use.
+  std::optional<int> n_ctx;      ///< Tokens of context; absent = min(4096, the model's); 0 = the model's.
+  int n_batch = 512;             ///< Most prompt tokens per pass, 1..65536. Never changes a result.
+  std::string pre;               ///< Overrides the tokenizer's pre-tokenizer name.
+  std::string activation;        ///< Overrides the FFN activation of bitnet models: "relu2" or "silu".
   std::function<bool(float)> progress;  ///< Called with 0..1 while loading; false cancels (kCancelled).
 };
 
@@ -42,40 +43,43 @@ struct GenerateOptions {
   bool parse_special = true;      ///< Texts of control tokens in the prompt become those tokens.
   bool add_special = true;        ///< Add bos (eos) as the model's tokenizer asks.
   std::vector<std::string> stop;  ///< Generation ends before any of these texts.
-  std::function<bool()> keep_going;  ///< Asked between layers of prompt passes (milliseconds); false stops (Stop::kCallback).
+  std::function<bool()>
+      keep_going;  ///< Asked between layers of prompt passes (milliseconds); false stops (Stop::kCallback).
 };
 
 struct Token {
   int32_t id;
-  std::string text;  ///< Valid UTF-8 that can be printed now (possibly empty while a character is incomplete).
+  std::string
+      text;  ///< Valid UTF-8 that can be printed now (possibly empty while a character is incomplete).
 };
 
 struct GenerateResult {
   std::string text;
-  std::vector<int32_t> tokens;    ///< Generated ids, without the one that ended the generation.
+  std::vector<int32_t> tokens;  ///< Generated ids, without the one that ended the generation.
   enum class Stop { kEnd, kLength, kContext, kStopText, kCallback } stop;
-  size_t n_prompt = 0;            ///< Prompt tokens.
-  size_t n_reused = 0;            ///< Of these, already in the KV cache from the call before.
+  size_t n_prompt = 0;  ///< Prompt tokens.
+  size_t n_reused = 0;  ///< Of these, already in the KV cache from the call before.
   double prompt_seconds = 0, decode_seconds = 0;
 };
 
 struct TensorInfo {
   std::string name, format;
-  std::vector<uint64_t> shape;    ///< ne[0] first.
-  uint64_t bytes;                 ///< In the file.
-  std::string kernel;             ///< That multiplies with it; "" if none does.
-  std::string why;                ///< Why this kernel, in words.
+  std::vector<uint64_t> shape;  ///< ne[0] first.
+  uint64_t bytes;               ///< In the file.
+  std::string kernel;           ///< That multiplies with it; "" if none does.
+  std::string why;              ///< Why this kernel, in words.
 };
 
 struct ModelInfo {
   std::string path, name, architecture, tokenizer, pre, activation;
   uint64_t file_bytes = 0, n_params = 0, weight_bytes = 0;  ///< weight_bytes: in memory after packing.
-  uint64_t bytes_per_token = 0;   ///< Weight bytes read to decode one token.
-  size_t n_layer = 0, n_embd = 0, n_ff = 0, n_head = 0, n_head_kv = 0, head_dim = 0, n_vocab = 0, n_ctx_train = 0, n_ctx = 0;
+  uint64_t bytes_per_token = 0;                             ///< Weight bytes read to decode one token.
+  size_t n_layer = 0, n_embd = 0, n_ff = 0, n_head = 0, n_head_kv = 0, head_dim = 0, n_vocab = 0,
+         n_ctx_train = 0, n_ctx = 0;
   int n_threads = 0;
-  std::string isa;                ///< The best instruction set in use.
-  std::string main_format;        ///< The format that holds most weights, e.g. "I2_S".
-  std::string chat_template;      ///< Jinja source from the file; empty if there is none.
+  std::string isa;            ///< The best instruction set in use.
+  std::string main_format;    ///< The format that holds most weights, e.g. "I2_S".
+  std::string chat_template;  ///< Jinja source from the file; empty if there is none.
   std::string bos_text, eos_text;
   bool add_bos = false;
   int32_t bos = -1, eos = -1, eot = -1;
@@ -83,11 +87,13 @@ struct ModelInfo {
   double load_seconds = 0;
 };
 
-/// A model with one KV cache. Calls on one Model are serialized by the library; it may be moved between threads.
+/// A model with one KV cache. Calls on one Model are serialized by the library; it may be moved between
+/// threads.
 class Model {
  public:
-  /// Errors: those of GgufFile::open; kCorrupt for missing, misshapen or non-finite weights; kUnsupported for an architecture,
-  /// tokenizer or graph difference that is not implemented; kInvalidArgument for options; kOutOfMemory; kCancelled.
+  /// Errors: those of GgufFile::open; kCorrupt for missing, misshapen or non-finite weights; kUnsupported for
+  /// an architecture, tokenizer or graph difference that is not implemented; kInvalidArgument for options;
+  /// kOutOfMemory; kCancelled.
   static Result<Model> load(const std::string& path, const LoadOptions& options);
   Model(Model&&) noexcept;
   Model& operator=(Model&&) noexcept;
@@ -95,37 +101,42 @@ class Model {
 
   const ModelInfo& info() const;
   std::vector<TensorInfo> tensors() const;
-  std::vector<std::pair<std::string, std::string>> metadata() const;  ///< Keys and printable values (arrays shortened).
+  std::vector<std::pair<std::string, std::string>> metadata()
+      const;  ///< Keys and printable values (arrays shortened).
 
   std::vector<int32_t> tokenize(std::string_view text, bool add_special, bool parse_special) const;
   std::string detokenize(std::span<const int32_t> tokens, bool special) const;
   bool is_eog(int32_t token) const;
 
-  /// Logits of every token of a sequence from position 0: out[n_tokens][n_vocab]. Errors: kInvalidArgument for no tokens,
-  /// an id outside the vocabulary, more tokens than the context, or a wrong size of out.
+  /// Logits of every token of a sequence from position 0: out[n_tokens][n_vocab]. Errors: kInvalidArgument
+  /// for no tokens, an id outside the vocabulary, more tokens than the context, or a wrong size of out.
   /// `keep_going` (may be empty) is asked between layers; false cancels (kCancelled).
-  Status forward(std::span<const int32_t> tokens, std::span<float> out, const std::function<bool()>& keep_going);
+  Status forward(std::span<const int32_t> tokens, std::span<float> out,
+                 const std::function<bool()>& keep_going);
 
   /// Generates after `prompt`. `on_token` (may be empty) sees every token; false stops (Stop::kCallback).
-  /// Errors: kInvalidArgument for an empty prompt (no tokens), one that does not fit the context, or bad options.
+  /// Errors: kInvalidArgument for an empty prompt (no tokens), one that does not fit the context, or bad
+  /// options.
   Result<GenerateResult> generate(std::string_view prompt, const GenerateOptions& options,
                                   const std::function<bool(const Token&)>& on_token);
   Result<GenerateResult> generate(std::span<const int32_t> prompt, const GenerateOptions& options,
                                   const std::function<bool(const Token&)>& on_token);
 
-  /// Sum of -ln p(token | all before) and the number of predictions, over consecutive windows of `window` tokens (each from an
-  /// empty context; the first of each window is not predicted; a shorter rest is left out). `progress` (may be empty) is called
-  /// after each window; false cancels.
+  /// Sum of -ln p(token | all before) and the number of predictions, over consecutive windows of `window`
+  /// tokens (each from an empty context; the first of each window is not predicted; a shorter rest is left
+  /// out). `progress` (may be empty) is called after each window; false cancels.
   struct Perplexity {
     double nll = 0;
     size_t count = 0;
   };
-  Result<Perplexity> perplexity(std::span<const int32_t> tokens, size_t window, const std::function<bool(const Perplexity&)>& progress);
+  Result<Perplexity> perplexity(std::span<const int32_t> tokens, size_t window,
+                                const std::function<bool(const Perplexity&)>& progress);
 
-  /// Seconds for one benchmark run as llama-bench does it: with `n_depth` arbitrary tokens already in the context, process a
-  /// prompt of n_prompt arbitrary tokens (logits of the last), then decode n_gen tokens one by one. `keep_going` (may be
-  /// empty) is asked between passes; false cancels.
-  Result<double> bench(size_t n_prompt, size_t n_gen, size_t n_depth, const std::function<bool()>& keep_going);
+  /// Seconds for one benchmark run as llama-bench does it: with `n_depth` arbitrary tokens already in the
+  /// context, process a prompt of n_prompt arbitrary tokens (logits of the last), then decode n_gen tokens
+  /// one by one. `keep_going` (may be empty) is asked between passes; false cancels.
+  Result<double> bench(size_t n_prompt, size_t n_gen, size_t n_depth,
+                       const std::function<bool()>& keep_going);
 
  private:
   struct Impl;

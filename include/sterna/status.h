@@ -1,5 +1,6 @@
-// How every public call of Sterna reports failure: a code a program can switch on and a message a person can act on.
-// The library never throws, aborts or prints; a caller that ignores a Result does not compile ([[nodiscard]]).
+// How every public call of Sterna reports failure: a code a program can switch on and a message a person can
+// act on. The library never throws, aborts or prints; a caller that ignores a Result does not compile
+// ([[nodiscard]]).
 #pragma once
 
 #include <string>
@@ -16,7 +17,7 @@ enum class Code {
   kCorrupt,          ///< A file breaks its format's rules (Python: ValueError).
   kUnsupported,      ///< Valid, but this build or version cannot do it (Python: sterna.UnsupportedError).
   kOutOfMemory,      ///< (Python: MemoryError)
-  kCancelled,        ///< A callback asked to stop (Python: KeyboardInterrupt or the callback's own exception).
+  kCancelled,  ///< A callback asked to stop (Python: KeyboardInterrupt or the callback's own exception).
 };
 
 /// Success, or a code with a message of the form "[operation] what, got X, expected Y".
@@ -51,12 +52,13 @@ class [[nodiscard]] Result {
 }  // namespace sterna
 
 /// Returns the error of `expr` (a Status) from the enclosing function, if there is one.
-#define STERNA_RETURN_IF_ERROR(expr)                   \
-  do {                                                 \
+#define STERNA_RETURN_IF_ERROR(expr)                       \
+  do {                                                     \
     if (::sterna::Status s_ = (expr); !s_.ok()) return s_; \
   } while (0)
 
-/// `STERNA_ASSIGN(auto x, f())`: x = the value of f() (a Result), or return its error from the enclosing function.
+/// `STERNA_ASSIGN(auto x, f())`: x = the value of f() (a Result), or return its error from the enclosing
+/// function.
 #define STERNA_ASSIGN_CAT2(a, b) a##b
 #define STERNA_ASSIGN_CAT(a, b) STERNA_ASSIGN_CAT2(a, b)
 #define STERNA_ASSIGN(decl, expr) STERNA_ASSIGN_IMPL(STERNA_ASSIGN_CAT(result_, __LINE__), decl, expr)

@@ -1,4 +1,5 @@
-// numpy arrays as they are: C-contiguous, of the exact type, never copied. (Arguments also need nb::arg().noconvert().)
+// numpy arrays as they are: C-contiguous, of the exact type, never copied. (Arguments also need
+// nb::arg().noconvert().)
 #pragma once
 
 #include <nanobind/ndarray.h>
@@ -9,7 +10,8 @@
 namespace sterna::python {
 
 template <class T, size_t kDims>
-using Array = nanobind::ndarray<nanobind::numpy, T, nanobind::ndim<kDims>, nanobind::c_contig, nanobind::device::cpu>;
+using Array =
+    nanobind::ndarray<nanobind::numpy, T, nanobind::ndim<kDims>, nanobind::c_contig, nanobind::device::cpu>;
 
 template <class A>
 auto span_of(const A& array) {

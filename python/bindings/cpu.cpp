@@ -1,11 +1,12 @@
 // Instruction sets, kernels, self-test.
+#include "sterna/cpu.h"
+
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <vector>
 
 #include "errors.h"
-#include "sterna/cpu.h"
 #include "sterna/selftest.h"
 
 namespace sterna::python {
@@ -20,7 +21,8 @@ std::vector<KernelInfo> kernels() {
 void selftest(const nb::typed<nb::callable, nb::object(nb::str)>& report) {
   Callbacks callbacks;
   const Status status = without_gil([&] {
-    return selftest_kernels([&](const std::string& line) { callbacks.call([&] { return report(to_str(line)); }); });
+    return selftest_kernels(
+        [&](const std::string& line) { callbacks.call([&] { return report(to_str(line)); }); });
   });
   callbacks.rethrow();
   check(status);

@@ -6,14 +6,20 @@ namespace {
 
 nb::object exception_type(Code code) {
   switch (code) {
-    case Code::kNotFound: return nb::borrow(PyExc_FileNotFoundError);
-    case Code::kIo: return nb::borrow(PyExc_OSError);
-    case Code::kUnsupported: return nb::module_::import_("sterna.errors").attr("UnsupportedError");
-    case Code::kOutOfMemory: return nb::borrow(PyExc_MemoryError);
-    case Code::kCancelled: return nb::borrow(PyExc_KeyboardInterrupt);
+    case Code::kNotFound:
+      return nb::borrow(PyExc_FileNotFoundError);
+    case Code::kIo:
+      return nb::borrow(PyExc_OSError);
+    case Code::kUnsupported:
+      return nb::module_::import_("sterna.errors").attr("UnsupportedError");
+    case Code::kOutOfMemory:
+      return nb::borrow(PyExc_MemoryError);
+    case Code::kCancelled:
+      return nb::borrow(PyExc_KeyboardInterrupt);
     case Code::kOk:
     case Code::kInvalidArgument:
-    case Code::kCorrupt: break;
+    case Code::kCorrupt:
+      break;
   }
   return nb::borrow(PyExc_ValueError);
 }

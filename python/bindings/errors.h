@@ -36,11 +36,13 @@ auto without_gil(F&& call) {
   return call();
 }
 
-/// Lets the library call Python. An error raised there (KeyboardInterrupt by a signal included) makes this and all later
-/// callbacks answer "stop"; it waits here until the library has returned, and is raised again by rethrow().
+/// Lets the library call Python. An error raised there (KeyboardInterrupt by a signal included) makes this
+/// and all later callbacks answer "stop"; it waits here until the library has returned, and is raised again
+/// by rethrow().
 class Callbacks {
  public:
-  /// Runs pending signal handlers, then `body`, with the GIL. False if either raised, or if `body` returned Python's False.
+  /// Runs pending signal handlers, then `body`, with the GIL. False if either raised, or if `body` returned
+  /// Python's False.
   template <class F>
   bool call(F&& body) noexcept {
     if (error_) return false;

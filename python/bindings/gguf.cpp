@@ -1,4 +1,6 @@
 // Metadata and tensor descriptions of a GGUF file, whether or not the model in it is supported.
+#include "sterna/gguf.h"
+
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -6,7 +8,6 @@
 #include <variant>
 
 #include "errors.h"
-#include "sterna/gguf.h"
 
 namespace sterna::python {
 namespace {
@@ -41,7 +42,9 @@ nb::object value(const GgufFile& file, const std::string& key) {
   return std::visit([](const auto& v) { return to_python(v); }, *found);
 }
 
-std::vector<GgufTensor> tensors(const GgufFile& file) { return {file.tensors().begin(), file.tensors().end()}; }
+std::vector<GgufTensor> tensors(const GgufFile& file) {
+  return {file.tensors().begin(), file.tensors().end()};
+}
 
 }  // namespace
 
@@ -58,9 +61,12 @@ void init_gguf(nb::module_& m) {
       .def_prop_ro("path", [](const GgufFile& f) { return to_str(f.path()); })
       .def_prop_ro("version", &GgufFile::version)
       .def_prop_ro("file_bytes", &GgufFile::file_bytes, "All parts of a split file together.")
-      .def("keys", &keys, nb::sig("def keys(self) -> list[str]"), "Names of the metadata keys, in the file's order.")
+      .def("keys", &keys, nb::sig("def keys(self) -> list[str]"),
+           "Names of the metadata keys, in the file's order.")
       .def("__getitem__", &value, nb::arg("key"),
-           nb::sig("def __getitem__(self, key: str) -> int | float | str | list[int] | list[float] | list[str]"), "A metadata value.")
+           nb::sig(
+               "def __getitem__(self, key: str) -> int | float | str | list[int] | list[float] | list[str]"),
+           "A metadata value.")
       .def("tensors", &tensors, "Descriptions of all tensors, in the file's order.");
 }
 

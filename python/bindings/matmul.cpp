@@ -1,16 +1,18 @@
 // The raw low-bit matmul and the decoding of GGUF weight formats, on numpy arrays without copies.
+#include "sterna/matmul.h"
+
 #include <nanobind/stl/string.h>
 
 #include <string>
 
 #include "arrays.h"
 #include "errors.h"
-#include "sterna/matmul.h"
 
 namespace sterna::python {
 namespace {
 
-PackedWeights pack(const Array<const uint8_t, 2>& codes, const Array<const float, 1>& scales, int bits, int zero, size_t block) {
+PackedWeights pack(const Array<const uint8_t, 2>& codes, const Array<const float, 1>& scales, int bits,
+                   int zero, size_t block) {
   PackOptions options;
   options.bits = bits;
   options.zero = zero;
@@ -20,11 +22,13 @@ PackedWeights pack(const Array<const uint8_t, 2>& codes, const Array<const float
   }));
 }
 
-void matmul(const PackedWeights& w, const Array<const float, 2>& x, const Array<float, 2>& out, int n_threads) {
+void matmul(const PackedWeights& w, const Array<const float, 2>& x, const Array<float, 2>& out,
+            int n_threads) {
   check(without_gil([&] { return w.matmul(span_of(x), span_of(out), x.shape(0), n_threads); }));
 }
 
-void dequantize_rows(const std::string& format, const Array<const uint8_t, 1>& data, size_t row_elems, const Array<float, 2>& out) {
+void dequantize_rows(const std::string& format, const Array<const uint8_t, 1>& data, size_t row_elems,
+                     const Array<float, 2>& out) {
   check(without_gil([&] { return dequantize(format.c_str(), span_of(data), row_elems, span_of(out)); }));
 }
 
@@ -38,8 +42,8 @@ void init_matmul(nb::module_& m) {
       .def_prop_ro("bytes", &PackedWeights::bytes)
       .def_prop_ro("kernel", &PackedWeights::kernel)
       .def("matmul", &matmul, nb::arg("x").noconvert(), nb::arg("out").noconvert(), nb::arg("n_threads"));
-  m.def("pack", &pack, nb::arg("codes").noconvert(), nb::arg("scales").noconvert(), nb::arg("bits"), nb::arg("zero"),
-        nb::arg("block"));
+  m.def("pack", &pack, nb::arg("codes").noconvert(), nb::arg("scales").noconvert(), nb::arg("bits"),
+        nb::arg("zero"), nb::arg("block"));
   m.def("dequantize", &dequantize_rows, nb::arg("format"), nb::arg("data").noconvert(), nb::arg("row_elems"),
         nb::arg("out").noconvert());
 }

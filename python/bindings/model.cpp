@@ -1,4 +1,6 @@
 // Loading a model and everything it does. python/sterna/model.py gives it defaults, chat and streams.
+#include "sterna/model.h"
+
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
@@ -11,7 +13,6 @@
 
 #include "arrays.h"
 #include "errors.h"
-#include "sterna/model.h"
 
 namespace sterna::python {
 namespace {
@@ -21,8 +22,8 @@ using TokenIds = Array<const int32_t, 1>;
 template <class... Args>
 using Callback = std::optional<nb::typed<nb::callable, nb::object(Args...)>>;
 
-Model load(const nb::bytes& path, std::optional<int> n_threads, std::optional<int> n_ctx, int n_batch, const std::string& pre,
-           const std::string& activation, const Callback<float>& progress) {
+Model load(const nb::bytes& path, std::optional<int> n_threads, std::optional<int> n_ctx, int n_batch,
+           const std::string& pre, const std::string& activation, const Callback<float>& progress) {
   Callbacks callbacks;
   LoadOptions options;
   options.n_threads = n_threads;
@@ -45,7 +46,8 @@ nb::dict metadata(const Model& model) {
   return dict;
 }
 
-std::vector<int32_t> tokenize(const Model& model, const nb::bytes& text, bool add_special, bool parse_special) {
+std::vector<int32_t> tokenize(const Model& model, const nb::bytes& text, bool add_special,
+                              bool parse_special) {
   const std::string_view view(text.c_str(), text.size());
   return without_gil([&] { return model.tokenize(view, add_special, parse_special); });
 }
@@ -56,15 +58,16 @@ nb::str detokenize(const Model& model, const TokenIds& tokens, bool special) {
 
 void forward(Model& model, const TokenIds& tokens, const Array<float, 2>& out) {
   Callbacks callbacks;
-  const Status status =
-      without_gil([&] { return model.forward(span_of(tokens), span_of(out), [&] { return callbacks.poll(); }); });
+  const Status status = without_gil(
+      [&] { return model.forward(span_of(tokens), span_of(out), [&] { return callbacks.poll(); }); });
   callbacks.rethrow();
   check(status);
 }
 
-GenerateResult generate(Model& model, const TokenIds& prompt, int max_tokens, float temperature, int top_k, float top_p,
-                        float min_p, float repeat_penalty, int repeat_last_n, uint64_t seed, bool ignore_eos,
-                        std::vector<std::string> stop, const Callback<Token>& on_token, const Callback<>& keep_going) {
+GenerateResult generate(Model& model, const TokenIds& prompt, int max_tokens, float temperature, int top_k,
+                        float top_p, float min_p, float repeat_penalty, int repeat_last_n, uint64_t seed,
+                        bool ignore_eos, std::vector<std::string> stop, const Callback<Token>& on_token,
+                        const Callback<>& keep_going) {
   Callbacks callbacks;
   GenerateOptions options;
   options.max_tokens = max_tokens;
@@ -77,10 +80,13 @@ GenerateResult generate(Model& model, const TokenIds& prompt, int max_tokens, fl
   options.seed = seed;
   options.ignore_eos = ignore_eos;
   options.stop = std::move(stop);
-  options.keep_going = [&] { return keep_going ? callbacks.poll([&] { return (*keep_going)(); }) : callbacks.poll(); };
+  options.keep_going = [&] {
+    return keep_going ? callbacks.poll([&] { return (*keep_going)(); }) : callbacks.poll();
+  };
   auto result = without_gil([&] {
     return model.generate(span_of(prompt), options, [&](const Token& token) {
-      return on_token ? callbacks.call([&] { return (*on_token)(nb::cast(token, nb::rv_policy::copy)); }) : callbacks.poll();
+      return on_token ? callbacks.call([&] { return (*on_token)(nb::cast(token, nb::rv_policy::copy)); })
+                      : callbacks.poll();
     });
   });
   callbacks.rethrow();
@@ -102,18 +108,24 @@ std::pair<double, size_t> perplexity(Model& model, const TokenIds& tokens, size_
 
 double bench(Model& model, size_t n_prompt, size_t n_gen, size_t n_depth) {
   Callbacks callbacks;
-  auto seconds = without_gil([&] { return model.bench(n_prompt, n_gen, n_depth, [&] { return callbacks.poll(); }); });
+  auto seconds =
+      without_gil([&] { return model.bench(n_prompt, n_gen, n_depth, [&] { return callbacks.poll(); }); });
   callbacks.rethrow();
   return take(std::move(seconds));
 }
 
 const char* stop_reason(const GenerateResult& result) {
   switch (result.stop) {
-    case GenerateResult::Stop::kEnd: return "end";
-    case GenerateResult::Stop::kLength: return "length";
-    case GenerateResult::Stop::kContext: return "context";
-    case GenerateResult::Stop::kStopText: return "stop";
-    case GenerateResult::Stop::kCallback: return "callback";
+    case GenerateResult::Stop::kEnd:
+      return "end";
+    case GenerateResult::Stop::kLength:
+      return "length";
+    case GenerateResult::Stop::kContext:
+      return "context";
+    case GenerateResult::Stop::kStopText:
+      return "stop";
+    case GenerateResult::Stop::kCallback:
+      return "callback";
   }
   return "";
 }
@@ -131,7 +143,8 @@ void init_results(nb::module_& m) {
       .def_prop_ro("text", &text_of<GenerateResult, &GenerateResult::text>)
       .def_ro("tokens", &GenerateResult::tokens, "Generated ids, without the one that ended the generation.")
       .def_prop_ro("stop_reason", &stop_reason,
-                   "\"end\" of the model's text, \"length\" (max_tokens), \"context\" is full, \"stop\" text, \"callback\".")
+                   "\"end\" of the model's text, \"length\" (max_tokens), \"context\" is full, \"stop\" "
+                   "text, \"callback\".")
       .def_ro("n_prompt", &GenerateResult::n_prompt, "Prompt tokens.")
       .def_ro("n_reused", &GenerateResult::n_reused, "Prompt tokens kept from the call before.")
       .def_ro("prompt_seconds", &GenerateResult::prompt_seconds)
@@ -193,8 +206,8 @@ void init_model(nb::module_& m) {
   init_results(m);
   init_info(m);
   nb::class_<Model>(m, "Model")
-      .def_static("load", &load, nb::arg("path"), nb::arg("n_threads").none(), nb::arg("n_ctx").none(), nb::arg("n_batch"),
-                  nb::arg("pre"), nb::arg("activation"), nb::arg("progress").none())
+      .def_static("load", &load, nb::arg("path"), nb::arg("n_threads").none(), nb::arg("n_ctx").none(),
+                  nb::arg("n_batch"), nb::arg("pre"), nb::arg("activation"), nb::arg("progress").none())
       .def_prop_ro("info", &Model::info, nb::rv_policy::copy)
       .def("tensors", &Model::tensors)
       .def("metadata", &metadata, nb::sig("def metadata(self) -> dict[str, str]"))
@@ -202,11 +215,12 @@ void init_model(nb::module_& m) {
       .def("detokenize", &detokenize, nb::arg("tokens").noconvert(), nb::arg("special"))
       .def("is_eog", &Model::is_eog, nb::arg("token"))
       .def("forward", &forward, nb::arg("tokens").noconvert(), nb::arg("out").noconvert())
-      .def("generate", &generate, nb::arg("prompt").noconvert(), nb::kw_only(), nb::arg("max_tokens"), nb::arg("temperature"),
-           nb::arg("top_k"), nb::arg("top_p"), nb::arg("min_p"), nb::arg("repeat_penalty"), nb::arg("repeat_last_n"),
-           nb::arg("seed"), nb::arg("ignore_eos"), nb::arg("stop"), nb::arg("on_token").none(),
-           nb::arg("keep_going").none())
-      .def("perplexity", &perplexity, nb::arg("tokens").noconvert(), nb::arg("window"), nb::arg("progress").none())
+      .def("generate", &generate, nb::arg("prompt").noconvert(), nb::kw_only(), nb::arg("max_tokens"),
+           nb::arg("temperature"), nb::arg("top_k"), nb::arg("top_p"), nb::arg("min_p"),
+           nb::arg("repeat_penalty"), nb::arg("repeat_last_n"), nb::arg("seed"), nb::arg("ignore_eos"),
+           nb::arg("stop"), nb::arg("on_token").none(), nb::arg("keep_going").none())
+      .def("perplexity", &perplexity, nb::arg("tokens").noconvert(), nb::arg("window"),
+           nb::arg("progress").none())
       .def("bench", &bench, nb::arg("n_prompt"), nb::arg("n_gen"), nb::arg("n_depth"));
 }
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from types import FrameType, GeneratorType
+from types import FrameType
 from typing import Any, NoReturn
 
 from jinja2 import TemplateError, nodes
@@ -36,20 +37,23 @@ _FILTERS = (
 
 
 def _size(value: Any) -> int:
-    """Characters and elements of a value, all levels; a number counts as itself because it may be a width."""
-    if isinstance(value, str):
-        return len(value)
+    """Characters and elements of a value, all levels. A number alone counts as itself: it may be a width."""
     if isinstance(value, (int, float)):
         return int(min(abs(value), MAX_SIZE + 1)) if value == value else 1
     total, stack = 0, [value]
     while stack and total <= MAX_SIZE:
         item = stack.pop()
-        total += len(item) if isinstance(item, str) else 1
-        if isinstance(item, (list, tuple, set)):
-            stack.extend(item)
-        elif isinstance(item, Mapping):
-            stack.extend(item.keys())
-            stack.extend(item.values())
+        if isinstance(item, str):
+            total += len(item)
+        elif isinstance(item, range):
+            total += len(item) + 1
+        else:
+            total += 1
+            if isinstance(item, Mapping):
+                stack.extend(item.keys())
+                stack.extend(item.values())
+            elif isinstance(item, Collection):
+                stack.extend(item)
     return total
 
 
@@ -61,20 +65,24 @@ def _check_sizes(*operands: Any) -> None:
             raise TemplateError("a value is too large")
 
 
-def _check_format(text: Any) -> None:
-    digits = "".join(c if c in "0123456789" else " " for c in text) if isinstance(text, str) else ""
-    if any(len(number) > 4 for number in digits.split()):
+def _check_format(text: str, values: Sequence[Any]) -> None:
+    """Widths may have four digits, and not come from the values."""
+    if re.search(r"[0-9]{5}|%[^%a-zA-Z]*\*|:[^{}]*\{", text):
         raise TemplateError("a format is too wide")
+    _check_sizes(text, values)
 
 
 def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
     """A filter with checked operands; a lazy result is made a list so that its size is known."""
+    n_values = (
+        2 if hasattr(function, "jinja_pass_arg") else 1
+    )  # what is filtered, after the context if it is asked for
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        _check_sizes(*args, *kwargs.values())
+        _check_sizes(args[:n_values], *args[n_values:], *kwargs.values())
         result = function(*args, **kwargs)
-        if isinstance(result, GeneratorType):
+        if isinstance(result, Iterator):
             result = list(result)
             _check_sizes(result)
         return result
@@ -83,7 +91,7 @@ def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _format(text: str, *args: Any, **kwargs: Any) -> str:
-    _check_format(text)
+    _check_format(text, [*args, *kwargs.values()])
     return str(text) % (kwargs or args)
 
 
@@ -105,7 +113,7 @@ def _raise_exception(message: str) -> NoReturn:
 
 
 def _strftime_now(format: str) -> str:
-    _check_format(format)
+    _check_format(format, [])
     return datetime.now().strftime(format)
 
 
@@ -152,7 +160,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         )
         self.filters = {name: _bounded(self.filters[name]) for name in _FILTERS.split()}
         self.filters |= {
-            "format": _bounded(_format),
+            "format": _format,
             "tojson": _bounded(_tojson),
             "strip": _bounded(lambda text: str(text).strip()),
         }
@@ -167,7 +175,7 @@ class _Environment(ImmutableSandboxedEnvironment):
     @staticmethod
     def _finalize(value: Any) -> Any:
         if not isinstance(value, str):
-            _check_sizes(value)
+            _check_sizes([value])
         return value
 
     def concat_bounded(self, parts: tuple[Any, ...]) -> str:
@@ -184,16 +192,16 @@ class _Environment(ImmutableSandboxedEnvironment):
         elif operator == "*" and not isinstance(right, (int, float)):
             _check_sizes(right, left)
         elif operator == "%" and isinstance(left, str):
-            _check_format(left)
-            _check_sizes(left, right)
+            _check_format(left, [right])
         return super().call_binop(context, operator, left, right)
 
     def call(self, context: Context, function: Any, /, *args: Any, **kwargs: Any) -> Any:
-        owner = getattr(function, "__self__", None)
-        if isinstance(owner, (str, list, dict)):
-            _check_sizes(owner, *args, *kwargs.values())
-            if getattr(function, "__name__", "").startswith("format"):
-                _check_format(owner)
+        method = getattr(function, "__wrapped__", function)  # the sandbox wraps str.format
+        owner, values = getattr(method, "__self__", None), [*args, *kwargs.values()]
+        if isinstance(owner, str) and method.__name__ in ("format", "format_map"):
+            _check_format(owner, values)
+        elif isinstance(owner, (str, list, dict)):
+            _check_sizes(owner, *values)
         return super().call(context, function, *args, **kwargs)
 
 

@@ -1,5 +1,6 @@
-// The promise of one arithmetic: the same bits of every logit for every instruction set, number of threads, and way of cutting a
-// prompt into passes, and on every machine: the digests in golden.txt were made once with the scalar kernels.
+// The promise of one arithmetic: the same bits of every logit for every instruction set, number of threads,
+// and way of cutting a prompt into passes, and on every machine: the digests in golden.txt were made once
+// with the scalar kernels.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -84,9 +85,10 @@ TEST_SUITE("golden") {
   }
 
   TEST_CASE("logits agree with a float64 evaluation of the same weights") {
-    // Files <model>.expected.txt: token ids, then the logits of the last position. Where the deviation comes from: int8 activations
-    // per block (relative 1/254 of a block's largest element, rms about 1/254/sqrt(3)) at every matrix and an f16 KV cache, through
-    // few layers of random weights: a few per cent of the logits' spread; 8 % bounds it, a wrong layout gives over 100 %.
+    // Files <model>.expected.txt: token ids, then the logits of the last position. Where the deviation comes
+    // from: int8 activations per block (relative 1/254 of a block's largest element, rms about 1/254/sqrt(3))
+    // at every matrix and an f16 KV cache, through few layers of random weights: a few per cent of the
+    // logits' spread; 8 % bounds it, a wrong layout gives over 100 %.
     size_t checked = 0;
     for (const Golden& g : golden()) {
       const std::string expected = kRepo + g.model.substr(0, g.model.rfind('.')) + ".expected.txt";

@@ -119,7 +119,9 @@ class Gguf:
         for t in self.tensors:
             data += b"\0" * (-len(data) % ALIGNMENT)
             offset = len(data) if t.offset is None else t.offset
-            head += string(t.name) + struct.pack("<I", len(t.shape)) + struct.pack(f"<{len(t.shape)}Q", *t.shape)
+            head += (
+                string(t.name) + struct.pack("<I", len(t.shape)) + struct.pack(f"<{len(t.shape)}Q", *t.shape)
+            )
             head += struct.pack("<IQ", t.type_id, offset)
             data += t.data
         return head + b"\0" * (-len(head) % ALIGNMENT) + data

@@ -1,4 +1,4 @@
-"""Broken files and wrong calls: each gives the documented error, and a model that saw one computes what it did before."""
+"""Broken files and wrong calls: each gives the documented error and leaves a loaded model as it was."""
 
 import struct
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ BASE = "mini-bitnet-i2_s.gguf"  # every projection I2_S with a float32 scale aft
 ARCH = "bitnet-b1.58"
 PROMPT = [256, 17, 300, 4]
 
-# --- files ----------------------------------------------------------------------------------------------------
+# --- files ------------------------------------------------------------------------------------------------
 
 Break = Callable[[Gguf], Gguf | bytes]
 CASES: dict[str, tuple[Break, type[Exception], str]] = {}
@@ -68,10 +68,14 @@ case("key count 2^40", V, "key")(field(n_keys=2**40))
 case("cut in the keys", V, "tokenizer.ggml.tokens")(lambda g: g.build()[:900])
 case("cut in the last tensor", V, "blk|norm|token_embd|output")(lambda g: g.build()[:-64])
 case("cut after the header", V, "broken.gguf")(lambda g: g.build()[:24])
-case("duplicate key", V, "general.name")(lambda g: field(keys=g.keys + [("general.name", STRING, string("x"))])(g))
+case("duplicate key", V, "general.name")(
+    lambda g: field(keys=g.keys + [("general.name", STRING, string("x"))])(g)
+)
 case("empty key", V, "key")(lambda g: field(keys=[("", STRING, string("x")), *g.keys])(g))
 case("value type 13", V, "type")(lambda g: g.set("x.y", 13, b"\0" * 8))
-case("array of arrays", V, "x.y")(lambda g: g.set("x.y", ARRAY, struct.pack("<IQ", ARRAY, 1) + strings(["a"])))
+case("array of arrays", V, "x.y")(
+    lambda g: g.set("x.y", ARRAY, struct.pack("<IQ", ARRAY, 1) + strings(["a"]))
+)
 case("array of 2^61 numbers", V, "x.y")(lambda g: g.set("x.y", ARRAY, struct.pack("<IQ", U32, 2**61)))
 case("array of 2^40 strings", V, "x.y")(lambda g: g.set("x.y", ARRAY, struct.pack("<IQ", STRING, 2**40)))
 case("string of 2^63 bytes", V, "x.y")(lambda g: g.set("x.y", STRING, struct.pack("<Q", 2**63)))
@@ -108,7 +112,9 @@ case("block count 3", V, "blk.2")(u32(f"{ARCH}.block_count", 3))
 case("block count 2^32-1", V, "block_count|blk.2")(u32(f"{ARCH}.block_count", 2**32 - 1))
 case("block count is text", V, "block_count")(lambda g: g.set(f"{ARCH}.block_count", STRING, string("2")))
 case("width 0", V, "embedding_length")(u32(f"{ARCH}.embedding_length", 0))
-case("width of another model", V, "embedding_length|token_embd|expected")(u32(f"{ARCH}.embedding_length", 256))
+case("width of another model", V, "embedding_length|token_embd|expected")(
+    u32(f"{ARCH}.embedding_length", 256)
+)
 case("heads 0", V, "head_count")(u32(f"{ARCH}.attention.head_count", 0))
 case("heads 3 of key heads 2", V, "head")(u32(f"{ARCH}.attention.head_count", 3))
 case("key heads 0", V, "head_count_kv")(u32(f"{ARCH}.attention.head_count_kv", 0))
@@ -217,7 +223,7 @@ def test_flipped_bytes_never_crash(tmp_path) -> None:
     assert failed > 30
 
 
-# --- paths and load options -----------------------------------------------------------------------------------
+# --- paths and load options -------------------------------------------------------------------------------
 
 
 def test_path_errors(tmp_path) -> None:
@@ -257,7 +263,7 @@ def test_force_isa() -> None:
         sterna.force_isa("avx9000")
 
 
-# --- a model that is used wrongly -----------------------------------------------------------------------------
+# --- a model that is used wrongly -------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -381,7 +387,9 @@ def test_busy(unharmed) -> None:
         unharmed.forward(PROMPT)
     stream.close()
     with pytest.raises(RuntimeError, match="busy"):
-        unharmed.generate(PROMPT, max_tokens=2, ignore_eos=True, on_token=lambda token: unharmed.forward(PROMPT))
+        unharmed.generate(
+            PROMPT, max_tokens=2, ignore_eos=True, on_token=lambda token: unharmed.forward(PROMPT)
+        )
 
 
 def test_closed() -> None:
@@ -407,7 +415,7 @@ def test_closed() -> None:
         model.tokenize("x")
 
 
-# --- the matmul -----------------------------------------------------------------------------------------------
+# --- the matmul -------------------------------------------------------------------------------------------
 
 CODES = np.ones((8, 64), np.uint8)
 SCALES = np.ones(8, np.float32)

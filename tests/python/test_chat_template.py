@@ -1,4 +1,4 @@
-"""Chat templates: what they render, that they are kept in their sandbox, and that messages cannot forge turns."""
+"""Chat templates: what they render, that they stay in their sandbox, that messages cannot forge turns."""
 
 import logging
 import time
@@ -12,13 +12,14 @@ from sterna.chat_template import build_prompt
 from sterna.jinja_sandbox import render
 
 CHATML = (
-    "{%- for m in messages %}{{- '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>' + '\n' }}{%- endfor %}"
+    "{%- for m in messages %}{{- '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{%- endfor %}"
     "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"
 )
 LLAMA3 = (
-    "{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = '<|start_header_id|>' + "
-    "message['role'] + '<|end_header_id|>\n\n'+ message['content'] | trim + '<|eot_id|>' %}{% if loop.index0 == 0 %}"
-    "{% set content = bos_token + content %}{% endif %}{{ content }}{% endfor %}{% if add_generation_prompt %}"
+    "{% set loop_messages = messages %}{% for message in loop_messages %}"
+    "{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n'+ "
+    "message['content'] | trim + '<|eot_id|>' %}{% if loop.index0 == 0 %}{% set content = bos_token + content %}"
+    "{% endif %}{{ content }}{% endfor %}{% if add_generation_prompt %}"
     "{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
 )
 USER = [{"role": "user", "content": "hi"}]
@@ -62,32 +63,74 @@ class FakeTokenizer:
         return {self.special[i]: ids.count(i) for i in sorted(set(ids)) if i < 1000}
 
 
-# --- rendering ------------------------------------------------------------------------------------------------
+# --- rendering --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("source", "variables", "want"),
     [
-        (CHATML, {"messages": USER, "add_generation_prompt": True}, "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"),
-        ("{% if x %}\n  a\n  {% endif %}\nb\n", {"x": 1}, "  a\nb"),  # trim_blocks, lstrip_blocks, no final newline
-        ("{{ x | tojson }}", {"x": {"a": "<é'&>", "b": [1, None, True]}}, '{"a": "<é\'&>", "b": [1, null, true]}'),
+        (
+            CHATML,
+            {"messages": USER, "add_generation_prompt": True},
+            "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n",
+        ),
+        (
+            "{% if x %}\n  a\n  {% endif %}\nb\n",
+            {"x": 1},
+            "  a\nb",
+        ),  # trim_blocks, lstrip_blocks, no final newline
+        (
+            "{{ x | tojson }}",
+            {"x": {"a": "<é'&>", "b": [1, None, True]}},
+            '{"a": "<é\'&>", "b": [1, null, true]}',
+        ),
         ("{{ x | tojson(indent=2) }}", {"x": [1]}, "[\n  1\n]"),
-        ("{% for i in range(9) %}{% if i == 1 %}{% continue %}{% elif i == 4 %}{% break %}{% endif %}{{ i }}{% endfor %}", {}, "023"),
+        (
+            "{% for i in range(9) %}{% if i == 1 %}{% continue %}{% elif i == 4 %}{% break %}{% endif %}{{ i }}"
+            "{% endfor %}",
+            {},
+            "023",
+        ),
         ("a{% generation %}{{ x }}{% endgeneration %}c", {"x": "b"}, "abc"),
-        ("{% set ns = namespace(n=0) %}{% for m in x %}{% set ns.n = ns.n + m %}{% endfor %}{{ ns.n }}", {"x": [1, 2]}, "3"),
+        (
+            "{% set ns = namespace(n=0) %}{% for m in x %}{% set ns.n = ns.n + m %}{% endfor %}{{ ns.n }}",
+            {"x": [1, 2]},
+            "3",
+        ),
         ("{{ y is defined }} {{ y }}|{{ x.z is defined }}", {"x": {}}, "False |False"),
         ("{{ x.a }}{{ x['a'] }}{{ x[::-1] if x is string else '' }}", {"x": {"a": 1}}, "11"),
         ("{{ x.split('</think>')[-1].lstrip('\n').strip() }}", {"x": "t</think>\n\nok "}, "ok"),
         ("{{ ('a' ~ 1 ~ none) + 'b' * 3 }}", {}, "a1Nonebbb"),
         ("{{ '%s=%d' | format('a', 3) }} {{ '%02d' % 7 }} {{ '{}-{}'.format(1, 2) }}", {}, "a=3 07 1-2"),
         ("{% macro f(a, b='!') %}{{ a + b }}{% endmacro %}{{ f('x') }}{{ f('y', b='?') }}", {}, "x!y?"),
-        ("{{ x | map('upper') | join(', ') }} {{ x | select('equalto', 'a') | list | length }}", {"x": ["a", "b"]}, "A, B 1"),
-        ("{{ m | selectattr('r', 'equalto', 'u') | map(attribute='c') | first }}", {"m": [{"r": "u", "c": "k"}]}, "k"),
-        ("{% for k, v in x.items() %}{{ k }}{{ v }}{% endfor %}{{ x | items | list | length }}", {"x": {"a": 1}}, "a11"),
+        (
+            "{{ x | map('upper') | join(', ') }} {{ x | select('equalto', 'a') | list | length }}",
+            {"x": ["a", "b"]},
+            "A, B 1",
+        ),
+        (
+            "{{ m | selectattr('r', 'equalto', 'u') | map(attribute='c') | first }}",
+            {"m": [{"r": "u", "c": "k"}]},
+            "k",
+        ),
+        (
+            "{% for k, v in x.items() %}{{ k }}{{ v }}{% endfor %}{{ x | items | list | length }}",
+            {"x": {"a": 1}},
+            "a11",
+        ),
+        (
+            "{{ x | int }} {{ x | tojson }} {{ '%d' % x }} {{ '{}'.format(x) }}",
+            {"x": 1700000000},
+            " ".join(["1700000000"] * 4),
+        ),
         ("{{ strftime_now('%Y') | int > 2000 }}", {}, "True"),
-        ("{% for m in x %}{{ loop.index0 }}{{ loop.first }}{{ loop.last }}{% endfor %}", {"x": "a"}, "0TrueTrue"),
+        (
+            "{% for m in x %}{{ loop.index0 }}{{ loop.first }}{{ loop.last }}{% endfor %}",
+            {"x": "a"},
+            "0TrueTrue",
+        ),
     ],
-)  # fmt: skip
+)
 def test_render(source, variables, want) -> None:
     assert render(source, variables) == want
 
@@ -117,7 +160,7 @@ def test_errors_are_value_errors(source) -> None:
         render(source, {})
 
 
-# --- the sandbox ----------------------------------------------------------------------------------------------
+# --- the sandbox ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -171,6 +214,11 @@ def test_no_way_out(source) -> None:
         "{{ '%1000000000d' % 1 }}",
         "{{ '%1000000000d' | format(1) }}",
         "{{ '{:1000000000}'.format(1) }}",
+        "{{ '{:{}}'.format(1, 1000000000) }}",
+        "{{ '{x:1000000000}'.format_map({'x': 1}) }}",
+        "{{ '%*d' % (1000000000, 1) }}",
+        "{% set s = 'a' * 60000 %}{{ (['%s'] * 60000) | join | format(*([s] * 60000)) }}",
+        "{% set s = 'a' * 60000 %}{{ [s] * 60000 | reverse | join }}",
         "{{ 'a' | indent(1000000000, true) }}",
         "{{ 'a' | center(1000000000) }}",
         "{% set s = 'a' * 9999999 %}{% for i in range(99) %}{{ s }}{% endfor %}",
@@ -191,13 +239,16 @@ def test_long_conversations_are_within_the_limits() -> None:
     assert len(render(CHATML, {"messages": messages})) > 1_000_000
 
 
-# --- from messages to tokens ----------------------------------------------------------------------------------
+# --- from messages to tokens ------------------------------------------------------------------------------
 
 
 def test_plain_conversation_is_encoded_in_one_piece() -> None:
     t = FakeTokenizer(chat_template=LLAMA3)
     p = build_prompt(t, [{"role": "user", "content": "  größe 🙂 "}], None, {"add_generation_prompt": True})
-    assert p.text == "<s><|start_header_id|>user<|end_header_id|>\n\ngröße 🙂<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"
+    assert (
+        p.text == "<s><|start_header_id|>user<|end_header_id|>\n\ngröße 🙂<|eot_id|>"
+        "<|start_header_id|>assistant<|end_header_id|>\n\n"
+    )
     assert p.tokens == t.tokenize(p.text, add_special=False)
 
 
@@ -226,8 +277,8 @@ def test_one_bos() -> None:
 def test_messages_cannot_forge_turns(content) -> None:
     template = (
         "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.content is string %}{{ m.content | trim }}"
-        "{% elif m.content is mapping %}{{ m.content | tojson }}{% else %}{% for p in m.content %}{{ p.text | trim }}"
-        "{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
+        "{% elif m.content is mapping %}{{ m.content | tojson }}{% else %}{% for p in m.content %}"
+        "{{ p.text | trim }}{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
     )
     t = FakeTokenizer(chat_template=template, add_bos=False)
     messages = [{"role": "system", "content": "be kind"}, {"role": "user", "content": content}]
@@ -248,10 +299,12 @@ def test_real_tokenizer_keeps_special_texts_as_text() -> None:
         p = build_prompt(model, [{"role": "user", "content": "a<|im_end|>b"}], CHATML, {})
         end = model.tokenize("<|im_end|>")
         assert len(end) == 1 and p.tokens.count(end[0]) == 1
-        assert model.detokenize(p.tokens, special=True) == p.text == "<|im_start|>user\na<|im_end|>b<|im_end|>\n"
+        assert (
+            model.detokenize(p.tokens, special=True) == p.text == "<|im_start|>user\na<|im_end|>b<|im_end|>\n"
+        )
 
 
-# --- which template -------------------------------------------------------------------------------------------
+# --- which template ---------------------------------------------------------------------------------------
 
 
 def test_bitnet_format_instead_of_the_dummy() -> None:

@@ -16,7 +16,9 @@ def make(rows: int, depth: int, bits: int, blocks: int | None, seed: int = 0):
 
 def values(codes, scales, bits, zero):
     plain = 2.0 * codes - 1 if bits == 1 else codes.astype(np.float64) - zero
-    return plain * np.repeat(scales.reshape(len(scales), -1), codes.shape[1] // scales.reshape(len(scales), -1).shape[1], 1)
+    return plain * np.repeat(
+        scales.reshape(len(scales), -1), codes.shape[1] // scales.reshape(len(scales), -1).shape[1], 1
+    )
 
 
 def as_int8(x, blocks):
@@ -116,4 +118,6 @@ def test_dequantize_rows() -> None:
     block[2:] = 0x9A  # codes 10 and 9 of 4 bits around 8
     want = np.repeat([4.0, 2.0], 16).astype(np.float32)
     np.testing.assert_array_equal(sterna.dequantize("Q4_0", block, 32), want)
-    np.testing.assert_array_equal(sterna.dequantize("Q4_0", np.tile(block, 6), (3, 64)), np.tile(want, (3, 2)))
+    np.testing.assert_array_equal(
+        sterna.dequantize("Q4_0", np.tile(block, 6), (3, 64)), np.tile(want, (3, 2))
+    )

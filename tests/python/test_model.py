@@ -21,9 +21,10 @@ EXPECTED = sorted(MODELS.glob("*.expected.txt"))
 def test_logits_like_the_reference(record) -> None:
     """tests/data/models/reference.py computes in float64.
 
-    An activation is rounded to 1/127 of the largest of its 32 neighbours, about 0.5 % of the rms; a dozen such roundings on
-    the way to the logits, in quadrature, make 1.7 to 2.4 % here (bitnet, where the reference rounds as well but a last-bit
-    difference upstream flips roundings: 2.1 %). A wrong scale, sign or permutation gives more than 50 %.
+    An activation is rounded to 1/127 of the largest of its 32 neighbours, about 0.5 % of the rms; a dozen
+    such roundings on the way to the logits, in quadrature, make 1.7 to 2.4 % here (bitnet, where the
+    reference rounds as well but a last-bit difference upstream flips roundings: 2.1 %). A wrong scale, sign
+    or permutation gives more than 50 %.
     """
     lines = record.read_text().splitlines()
     tokens, want = np.array(lines[0].split(), int), np.array(lines[1].split(), float)
@@ -94,7 +95,9 @@ def test_generate_is_greedy_argmax(tiny) -> None:
 def test_same_seed_same_text(tiny) -> None:
     texts = [tiny.generate(PROMPT, max_tokens=24, seed=seed, temperature=1.5) for seed in (1, 1, 2)]
     assert texts[0] == texts[1] != texts[2]
-    assert tiny.generate(PROMPT, max_tokens=24, temperature=1.5) != tiny.generate(PROMPT, max_tokens=24, temperature=1.5)
+    assert tiny.generate(PROMPT, max_tokens=24, temperature=1.5) != tiny.generate(
+        PROMPT, max_tokens=24, temperature=1.5
+    )
 
 
 def test_prefix_is_reused(tiny) -> None:
@@ -161,7 +164,9 @@ def test_perplexity(tiny) -> None:
     for start in range(0, 64, 16):
         logits = tiny.forward(tokens[start : start + 16]).astype(np.float64)[:-1]
         logits -= logits.max(axis=1, keepdims=True)
-        nll += np.sum(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(15), tokens[start + 1 : start + 16]])
+        nll += np.sum(
+            np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(15), tokens[start + 1 : start + 16]]
+        )
     assert got == pytest.approx(np.exp(nll / 60), rel=1e-5)
 
 

@@ -2,10 +2,11 @@
 
 Needs the folder of models named by STERNA_SHARED; STERNA_TEST_FULL=1 takes all windows of the perplexity.
 
-Tolerances. An activation is rounded to int8, 1/127 of the largest of its block: about 0.5 % of its rms, adding up in
-quadrature over the layers; the KV cache is float16 (2^-12). Measured rms errors of the logits, relative to their rms:
-llama 0.02 % (float16 weights: float activations), qwen3 0.9 %, bitnet 1.7 % (PyTorch rounds to int8 as well there, but a
-last-bit difference flips roundings: two PyTorch runs in float32 and float64 differ by 0.8 %). The limits are about twice that.
+Tolerances. An activation is rounded to int8, 1/127 of the largest of its block: about 0.5 % of its rms,
+adding up in quadrature over the layers; the KV cache is float16 (2^-12). Measured rms errors of the logits,
+relative to their rms: llama 0.02 % (float16 weights: float activations), qwen3 0.9 %, bitnet 1.7 % (PyTorch
+rounds to int8 as well there, but a last-bit difference flips roundings: two PyTorch runs in float32 and
+float64 differ by 0.8 %). The limits are about twice that.
 """
 
 import os

@@ -32,7 +32,8 @@ GenerateOptions greedy(int n) {
 
 TEST_SUITE("unit") {
   TEST_CASE("the generator is xoshiro256** seeded by splitmix64") {
-    runtime::Random r(0);  // first output for splitmix64 state 0, computed by hand from the published algorithms
+    runtime::Random r(
+        0);  // first output for splitmix64 state 0, computed by hand from the published algorithms
     CHECK(r.next() == 0x99ec5f36cb75f2b4);
     runtime::Random a(42), b(42);
     for (int i = 0; i < 100; i++) {
@@ -202,7 +203,8 @@ TEST_SUITE("unit") {
   TEST_CASE("pack refuses what it cannot represent") {
     const std::vector<uint8_t> codes(64, 1);
     const std::vector<float> scales(2, 1.0f);
-    const auto code = [&](size_t rows, size_t depth, PackOptions o, std::vector<uint8_t> c, std::vector<float> s) {
+    const auto code = [&](size_t rows, size_t depth, PackOptions o, std::vector<uint8_t> c,
+                          std::vector<float> s) {
       return PackedWeights::pack(c, s, rows, depth, o).status().code();
     };
     CHECK(code(2, 32, {}, codes, scales) == Code::kOk);

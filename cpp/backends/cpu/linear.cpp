@@ -1,5 +1,5 @@
-// Packing of whole tensors, quantized activations, and the split of a matmul into tasks. Splitting never changes a result:
-// every output element is computed by one kernel call, alone.
+// Packing of whole tensors, quantized activations, and the split of a matmul into tasks. Splitting never
+// changes a result: every output element is computed by one kernel call, alone.
 #include "backends/cpu/linear.h"
 
 #include <algorithm>
@@ -49,12 +49,14 @@ Result<Weight> weight_of_panels(const PackedLayout& layout, const uint8_t* panel
   return w;
 }
 
-Result<Weight> make_weight(const formats::Format& f, const uint8_t* tensor, size_t rows, size_t depth, uint8_t* storage,
-                           ThreadPool& pool) {
+Result<Weight> make_weight(const formats::Format& f, const uint8_t* tensor, size_t rows, size_t depth,
+                           uint8_t* storage, ThreadPool& pool) {
   STERNA_RETURN_IF_ERROR(kernels::first_active_isa().status());
   const size_t row_bytes = formats::row_bytes(f, depth);
   if (f.codes.fold == Fold::kFloat) {
-    const std::string variant = f.name == std::string_view("F32") ? "f32" : f.name == std::string_view("F16") ? "f16" : "bf16";
+    const std::string variant = f.name == std::string_view("F32")   ? "f32"
+                                : f.name == std::string_view("F16") ? "f16"
+                                                                    : "bf16";
     const kernels::Kernel* k = kernels::find(Family::fgemm, variant);
     if (!k) return no_kernel(variant);
     Weight w;
@@ -90,7 +92,8 @@ Result<Weight> make_weight(const formats::Format& f, const uint8_t* tensor, size
         row_scales[r] = 16 * p + r < rows ? scale : 0.0f;
         if (16 * p + r >= rows) continue;
         f.unpack(tensor + (16 * p + r) * row_bytes, depth,
-                 {codes + r * depth, d + r * n_blocks, m + r * n_blocks, sub_scale + r * n_subs, sub_min + r * n_subs});
+                 {codes + r * depth, d + r * n_blocks, m + r * n_blocks, sub_scale + r * n_subs,
+                  sub_min + r * n_subs});
       }
       if (!finite_f16(d, 16 * n_blocks) || (spec.has_min && !finite_f16(m, 16 * n_blocks))) finite = false;
       const void* scales = spec.fold == Fold::kRow ? static_cast<const void*>(row_scales) : d;
@@ -103,8 +106,9 @@ Result<Weight> make_weight(const formats::Format& f, const uint8_t* tensor, size
 }
 
 Status Activations::reserve(size_t n_tokens, size_t max_depth, std::span<const Weight* const> weights) {
-  const Status oom(Code::kOutOfMemory, "[activations] no memory for " + std::to_string(n_tokens) + " rows of " +
-                                           std::to_string(max_depth) + " elements; use a smaller n_batch");
+  const Status oom(Code::kOutOfMemory, "[activations] no memory for " + std::to_string(n_tokens) +
+                                           " rows of " + std::to_string(max_depth) +
+                                           " elements; use a smaller n_batch");
   floats_ = Buffer::allocate(n_tokens * max_depth * sizeof(float));
   if (floats_.empty()) return oom;
   forms_.clear();
@@ -151,8 +155,10 @@ void Activations::quantize(size_t token) {
   }
 }
 
-void matmul(ThreadPool& pool, const Activations& acts, size_t first, size_t n_tokens, std::span<const Product> products) {
-  // Rows per task: a few tasks per thread so that a slow core can take fewer; a multiple of 64 keeps four panels together.
+void matmul(ThreadPool& pool, const Activations& acts, size_t first, size_t n_tokens,
+            std::span<const Product> products) {
+  // Rows per task: a few tasks per thread so that a slow core can take fewer; a multiple of 64 keeps four
+  // panels together.
   size_t total_rows = 0;
   for (const Product& p : products) total_rows += p.weight->rows;
   const size_t per_task = round_up(std::clamp<size_t>(total_rows / (size_t(pool.size()) * 6), 64, 512), 64);
@@ -167,14 +173,16 @@ void matmul(ThreadPool& pool, const Activations& acts, size_t first, size_t n_to
       const size_t n = std::min(kTokenBlock, n_tokens - t);
       float* out = p->out + t * p->stride + row;
       if (w.fgemm) {
-        w.fgemm({w.data + row * w.row_bytes, w.row_bytes, w.depth, acts.row(first + t), w.depth, out, p->stride, rows, n});
+        w.fgemm({w.data + row * w.row_bytes, w.row_bytes, w.depth, acts.row(first + t), w.depth, out,
+                 p->stride, rows, n});
       } else {
         const Activations::Form& f = acts.form(w);
         const PackedLayout& l = w.layout;
-        w.qgemm({w.data + row / 16 * l.panel_bytes, l.panel_bytes, l.meta_offset, l.n_chunks, l.spec.block / 32u, l.spec.zero,
-               l.spec.codebook, l.f32_scales, f.codes.as<int8_t>() + (first + t) * f.code_stride, f.code_stride,
-               f.scales.as<float>() + (first + t) * f.scale_stride, f.scale_stride,
-               f.sums.as<int32_t>() + (first + t) * f.sum_stride, f.sum_stride, out, p->stride, rows, n});
+        w.qgemm({w.data + row / 16 * l.panel_bytes, l.panel_bytes, l.meta_offset, l.n_chunks,
+                 l.spec.block / 32u, l.spec.zero, l.spec.codebook, l.f32_scales,
+                 f.codes.as<int8_t>() + (first + t) * f.code_stride, f.code_stride,
+                 f.scales.as<float>() + (first + t) * f.scale_stride, f.scale_stride,
+                 f.sums.as<int32_t>() + (first + t) * f.sum_stride, f.sum_stride, out, p->stride, rows, n});
       }
       for (size_t i = 0; i < n && (w.out_scale != 1.0f || w.bias); i++)
         for (size_t r = 0; r < rows; r++) {

@@ -1,5 +1,5 @@
-// Matrices as the graph uses them: a Weight (packed codes, or floats in file order), the Activations it is multiplied with, and
-// one parallel matmul over several weights that read the same activations.
+// Matrices as the graph uses them: a Weight (packed codes, or floats in file order), the Activations it is
+// multiplied with, and one parallel matmul over several weights that read the same activations.
 #pragma once
 
 #include <cstddef>
@@ -21,24 +21,26 @@ namespace sterna::cpu {
 
 struct Weight {
   size_t rows = 0, depth = 0;
-  const uint8_t* data = nullptr;  ///< Panels (quantized) or rows in file order (float); owned by someone else.
-  PackedLayout layout;            ///< Quantized only.
-  size_t row_bytes = 0;           ///< Float only.
+  const uint8_t* data =
+      nullptr;           ///< Panels (quantized) or rows in file order (float); owned by someone else.
+  PackedLayout layout;   ///< Quantized only.
+  size_t row_bytes = 0;  ///< Float only.
   kernels::QGemmFn* qgemm = nullptr;
   kernels::FGemmFn* fgemm = nullptr;
-  std::string kernel;             ///< Name of the kernel chosen.
-  float out_scale = 1.0f;         ///< Multiplies the product (side-car scale tensors).
-  const float* bias = nullptr;    ///< Added last; [rows], or null.
+  std::string kernel;           ///< Name of the kernel chosen.
+  float out_scale = 1.0f;       ///< Multiplies the product (side-car scale tensors).
+  const float* bias = nullptr;  ///< Added last; [rows], or null.
   size_t bytes() const { return qgemm ? layout.bytes() : rows * row_bytes; }
 };
 
 /// Bytes that packing a tensor needs (0 for float formats, which stay where they are), a multiple of 64.
 size_t packed_bytes(const formats::Format& f, size_t rows, size_t depth);
 
-/// Makes a Weight of a tensor in file layout; quantized codes are packed into `storage` (packed_bytes, 64-byte aligned, zeroed)
-/// in parallel. Errors carry no tensor name: kCorrupt for a scale (or float weight of a packed format) that is not finite.
-Result<Weight> make_weight(const formats::Format& f, const uint8_t* tensor, size_t rows, size_t depth, uint8_t* storage,
-                           ThreadPool& pool);
+/// Makes a Weight of a tensor in file layout; quantized codes are packed into `storage` (packed_bytes,
+/// 64-byte aligned, zeroed) in parallel. Errors carry no tensor name: kCorrupt for a scale (or float weight
+/// of a packed format) that is not finite.
+Result<Weight> make_weight(const formats::Format& f, const uint8_t* tensor, size_t rows, size_t depth,
+                           uint8_t* storage, ThreadPool& pool);
 /// The Weight of panels already packed at `panels`.
 Result<Weight> weight_of_panels(const PackedLayout& layout, const uint8_t* panels);
 
@@ -70,10 +72,12 @@ class Activations {
 
 struct Product {
   const Weight* weight;
-  float* out;           ///< out[token * stride + row]
+  float* out;  ///< out[token * stride + row]
   size_t stride;
 };
-/// All products of the activations' rows first .. first + n_tokens - 1 in one parallel region; out's token 0 is row `first`.
-void matmul(ThreadPool& pool, const Activations& acts, size_t first, size_t n_tokens, std::span<const Product> products);
+/// All products of the activations' rows first .. first + n_tokens - 1 in one parallel region; out's token 0
+/// is row `first`.
+void matmul(ThreadPool& pool, const Activations& acts, size_t first, size_t n_tokens,
+            std::span<const Product> products);
 
 }  // namespace sterna::cpu

@@ -35,12 +35,24 @@ void pack_chunk(int bits, const uint8_t* codes, uint8_t* lane) {
     for (int i = 0; i < 4; i++) put(i, part(2 * i, 0, 15) | part(2 * i + 1, 0, 15) << 4);
   };
   switch (bits) {
-    case 1: ones(0, 0); break;
-    case 2: twos(0, 0); break;
-    case 3: twos(0, 0), ones(2, 2); break;
-    case 4: fours(); break;
-    case 5: fours(), ones(4, 4); break;
-    case 6: fours(), twos(4, 4); break;
+    case 1:
+      ones(0, 0);
+      break;
+    case 2:
+      twos(0, 0);
+      break;
+    case 3:
+      twos(0, 0), ones(2, 2);
+      break;
+    case 4:
+      fours();
+      break;
+    case 5:
+      fours(), ones(4, 4);
+      break;
+    case 6:
+      fours(), twos(4, 4);
+      break;
     default:
       for (int i = 0; i < 8; i++) put(i, q[i]);
   }
@@ -99,7 +111,9 @@ void pack_panel(const PackedLayout& l, const PanelSource& source, uint8_t* panel
   const size_t n_blocks = l.depth / s.block;
   for (size_t b = 0; b < n_blocks; b++) {
     for (const void* scale : {source.d, s.has_min ? source.m : nullptr})
-      if (scale) meta = l.f32_scales ? put_column<float>(scale, n_blocks, b, meta) : put_column<uint16_t>(scale, n_blocks, b, meta);
+      if (scale)
+        meta = l.f32_scales ? put_column<float>(scale, n_blocks, b, meta)
+                            : put_column<uint16_t>(scale, n_blocks, b, meta);
     if (s.fold != Fold::kSuper) continue;
     const size_t subs = s.block / s.sub, n_subs = n_blocks * subs;
     for (size_t i = b * subs; i < (b + 1) * subs; i++) {

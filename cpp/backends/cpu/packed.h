@@ -24,13 +24,14 @@ PackedLayout packed_layout(const formats::CodeSpec& spec, size_t rows, size_t de
 /// The variant name of the kernels that read this: "w2_row", "w4m_super32", ...
 std::string variant_name(const formats::CodeSpec& spec);
 
-/// One panel's source: 16 rows of decoded codes and scales, missing rows zero. Strides are row-major by `depth` etc.
+/// One panel's source: 16 rows of decoded codes and scales, missing rows zero. Strides are row-major by
+/// `depth` etc.
 struct PanelSource {
-  const uint8_t* codes;      ///< [16][depth]
-  const void* d;             ///< f16 or f32 [16][depth/block]; f32 [16] for the row fold
-  const void* m;             ///< as d, or null
-  const int8_t* sub_scale;   ///< [16][depth/sub], or null
-  const uint8_t* sub_min;    ///< [16][depth/sub], or null
+  const uint8_t* codes;     ///< [16][depth]
+  const void* d;            ///< f16 or f32 [16][depth/block]; f32 [16] for the row fold
+  const void* m;            ///< as d, or null
+  const int8_t* sub_scale;  ///< [16][depth/sub], or null
+  const uint8_t* sub_min;   ///< [16][depth/sub], or null
 };
 /// Writes one panel (layout.panel_bytes at `panel`, zeroed before).
 void pack_panel(const PackedLayout& layout, const PanelSource& source, uint8_t* panel);

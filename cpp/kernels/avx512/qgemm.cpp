@@ -1,7 +1,8 @@
 // The integer-weight kernels of avx512: the generic source on this folder's vectors.
 #define STERNA_ISA avx512
 #include "kernels/avx512/vec.h"
-//
+// the source, for those vectors
 #include "kernels/generic/define.h"
 #include "kernels/generic/qgemm.inl.h"
+// the list, defined from that source
 #include "kernels/generic/qgemm.inc"

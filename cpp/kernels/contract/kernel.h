@@ -1,5 +1,6 @@
-// What every kernel is to the rest of the program: a family (which fixes the function's type), a variant, an instruction
-// set, and a function. Kernels know neither threads nor files nor allocation; they take sub-rectangles and write nothing else.
+// What every kernel is to the rest of the program: a family (which fixes the function's type), a variant, an
+// instruction set, and a function. Kernels know neither threads nor files nor allocation; they take
+// sub-rectangles and write nothing else.
 #pragma once
 
 #include <cstdint>
@@ -7,13 +8,13 @@
 namespace sterna::kernels {
 
 enum class Family : uint8_t {
-  qgemm,       ///< integer codes x int8 activations (qgemm.h)
-  fgemm,       ///< f32/f16/bf16 weights x f32 activations (fgemm.h)
-  quantize,    ///< f32 activations -> int8 (elementwise.h), and so on below
+  qgemm,     ///< integer codes x int8 activations (qgemm.h)
+  fgemm,     ///< f32/f16/bf16 weights x f32 activations (fgemm.h)
+  quantize,  ///< f32 activations -> int8 (elementwise.h), and so on below
   rmsnorm,
   rope,
   softmax,
-  attention,   ///< (attention.h)
+  attention,  ///< (attention.h)
   glu,
   add,
 };
@@ -23,7 +24,7 @@ struct Kernel {
   const char* family_name;
   const char* variant;  ///< Within the family: "w2_row", "f16", "silu", ...
   const char* isa;
-  void (*fn)();         ///< Cast by as<>() to the family's function type.
+  void (*fn)();  ///< Cast by as<>() to the family's function type.
 };
 
 template <class Fn>

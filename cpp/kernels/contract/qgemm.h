@@ -1,10 +1,11 @@
-// The contract of low-bit matmul: out[t][r] = sum over k of weight[r][k] * activation[t][k], for weights of 1 to 8 bits with
-// scales and int8 activations with scales. The arithmetic is base/fold.h, bit for bit.
+// The contract of low-bit matmul: out[t][r] = sum over k of weight[r][k] * activation[t][k], for weights of 1
+// to 8 bits with scales and int8 activations with scales. The arithmetic is base/fold.h, bit for bit.
 //
-// Packed weights. 16 rows form a panel; panel p holds rows 16p .. 16p+15 (missing rows are zero bytes). A panel is its codes
-// followed, at meta_offset, by its scales; panel_bytes is a multiple of 64 and panels start 64-byte aligned.
-//   Codes: chunks of 32 k, `bits` lines of 64 bytes each; byte 4r+j of a line belongs to row r. A "quad" is k = 4i .. 4i+3
-//   of the chunk (i = 0..7), byte j holding k = 4i+j. Where quad i's code bits live:
+// Packed weights. 16 rows form a panel; panel p holds rows 16p .. 16p+15 (missing rows are zero bytes). A
+// panel is its codes followed, at meta_offset, by its scales; panel_bytes is a multiple of 64 and panels
+// start 64-byte aligned.
+//   Codes: chunks of 32 k, `bits` lines of 64 bytes each; byte 4r+j of a line belongs to row r. A "quad" is k
+//   = 4i .. 4i+3 of the chunk (i = 0..7), byte j holding k = 4i+j. Where quad i's code bits live:
 //     1 bit : line 0, bit i                          2 bits: line i/4, bits 2(i%4) and up
 //     4 bits: line i/2, bits 4(i%2) and up           8 bits: line i
 //     3 bits: low 2 as 2 bits (lines 0,1), high 1 as 1 bit (line 2)
@@ -12,10 +13,12 @@
 //     6 bits: low 4 as 4 bits (lines 0-3), high 2 as 2 bits (lines 4,5)
 //   Scales ("meta"): row fold: f32[16]. Block fold: per block f16 d[16], then f16 m[16] if has_min.
 //     Super fold: per block f16 d[16], f16 m[16] if has_min, then for each sub-block of the block:
-//     i8 sc[16], u8 mn[16] if has_min; except sub 16 with min (Q2_K): one u8[16] with sc in the low and mn in the high nibble.
+//     i8 sc[16], u8 mn[16] if has_min; except sub 16 with min (Q2_K): one u8[16] with sc in the low and mn in
+//     the high nibble.
 //   With f32_scales, d and m are f32[16] instead of f16[16].
-// Activations: int8 rows, padded with zeros to a multiple of 32; a_scale per token (row fold) or per token and block;
-// a_sum per token (row), per block (block), or per sub-block (super). Bounds: |code|*128*depth < 2^31, checked by the caller.
+// Activations: int8 rows, padded with zeros to a multiple of 32; a_scale per token (row fold) or per token
+// and block; a_sum per token (row), per block (block), or per sub-block (super). Bounds: |code|*128*depth <
+// 2^31, checked by the caller.
 #pragma once
 
 #include <cstddef>
@@ -25,33 +28,34 @@
 
 namespace sterna::kernels {
 
-/// What a qgemm kernel is chosen by. Variant names: w<bits>[c][m]_<fold>[<sub>], c = codebook, m = has_min: "w4m_super32".
+/// What a qgemm kernel is chosen by. Variant names: w<bits>[c][m]_<fold>[<sub>], c = codebook, m = has_min:
+/// "w4m_super32".
 struct QGemmVariant {
   int bits;
   Fold fold;
-  int sub;        ///< kSuper: 16 or 32; else 0.
+  int sub;  ///< kSuper: 16 or 32; else 0.
   bool has_min;
   bool codebook;  ///< Codes pass through a 16-byte table (4 bits only).
 };
 
 struct QGemmArgs {
-  const uint8_t* panels;       ///< First panel.
+  const uint8_t* panels;  ///< First panel.
   size_t panel_bytes;
-  size_t meta_offset;          ///< From a panel's start to its scales, bytes.
-  size_t n_chunks;             ///< ceil(depth / 32).
-  size_t block_chunks;         ///< block / 32 (block and super folds).
+  size_t meta_offset;   ///< From a panel's start to its scales, bytes.
+  size_t n_chunks;      ///< ceil(depth / 32).
+  size_t block_chunks;  ///< block / 32 (block and super folds).
   int32_t zero;
-  const uint8_t* codebook;     ///< 16 bytes, or null.
-  bool f32_scales;             ///< d, m are f32 (block fold only).
-  const int8_t* act;           ///< First token's row.
-  size_t act_stride;           ///< Bytes between tokens.
+  const uint8_t* codebook;  ///< 16 bytes, or null.
+  bool f32_scales;          ///< d, m are f32 (block fold only).
+  const int8_t* act;        ///< First token's row.
+  size_t act_stride;        ///< Bytes between tokens.
   const float* a_scale;
-  size_t a_scale_stride;       ///< Elements between tokens.
+  size_t a_scale_stride;  ///< Elements between tokens.
   const int32_t* a_sum;
-  size_t a_sum_stride;         ///< Elements between tokens.
-  float* out;                  ///< out[t * out_stride + r].
+  size_t a_sum_stride;  ///< Elements between tokens.
+  float* out;           ///< out[t * out_stride + r].
   size_t out_stride;
-  size_t n_rows;               ///< Rows to write, from the first panel's first row; the last panel may be cut.
+  size_t n_rows;  ///< Rows to write, from the first panel's first row; the last panel may be cut.
   size_t n_tokens;
 };
 
