@@ -121,6 +121,8 @@ Status read_rope(const GgufFile& file, Reader& r, DecoderSpec& s) {
 
 Result<DecoderSpec> read_spec(const GgufFile& file, const SpecOptions& options) {
   STERNA_ASSIGN(const std::string arch, file.get_string("general.architecture", ""));
+  if (arch.empty())
+    return Status(Code::kCorrupt, "[model] " + file.path() + ": key 'general.architecture' is missing");
   const Entry* entry = nullptr;
   std::string known;
   for (const Entry& e : kModels) {

@@ -175,9 +175,14 @@ Status Decoder::forward(std::span<const int32_t> tokens, size_t pos, size_t n_wa
   return {};
 }
 
-void Decoder::logits(size_t first, size_t n, float* out) {
+Status Decoder::logits(size_t first, size_t n, float* out) {
   const cpu::Product product{&head_, out, n_vocab_};
   cpu::matmul(pool_, acts_, first, n, {&product, 1});
+  bool finite = true;
+  for (size_t i = 0; i < n * n_vocab_; i++) finite &= out[i] - out[i] == 0;
+  if (!finite)
+    return Status(Code::kCorrupt, "[forward] a logit is not finite: the model's output matrix is damaged");
+  return {};
 }
 
 }  // namespace sterna::models

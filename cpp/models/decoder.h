@@ -65,7 +65,8 @@ class Decoder {
   Status forward(std::span<const int32_t> tokens, size_t pos, size_t n_wanted,
                  const std::function<bool()>& keep_going);
   /// Logits of wanted tokens first .. first + n - 1 of the last pass: out[n][n_vocab].
-  void logits(size_t first, size_t n, float* out);
+  /// kCorrupt if one is not a finite number.
+  Status logits(size_t first, size_t n, float* out);
 
  private:
   struct Kernels;

@@ -95,7 +95,7 @@ Result<GenerateResult> Session::generate(std::span<const int32_t> prompt, const 
 
   result.stop = GenerateResult::Stop::kLength;
   while (o.max_tokens < 0 || result.tokens.size() < size_t(o.max_tokens)) {
-    decoder->logits(0, 1, logits.data());
+    STERNA_RETURN_IF_ERROR(decoder->logits(0, 1, logits.data()));
     // Rows beyond the tokenizer's texts are padding of the matrix.
     const int32_t id =
         sampler.sample(std::span(logits).first(std::min(logits.size(), tokenizer->size())), history);

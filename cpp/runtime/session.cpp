@@ -37,13 +37,13 @@ Status Session::check_tokens(std::span<const int32_t> tokens, const char* who) c
 }
 
 Status Session::extend(std::span<const int32_t> tokens, size_t n_wanted, const KeepGoing& keep_going,
-                       const std::function<void(size_t, size_t)>& each_pass) {
+                       const std::function<Status(size_t, size_t)>& each_pass) {
   for (size_t i = 0; i < tokens.size();) {
     const size_t n = std::min(decoder->n_batch(), tokens.size() - i);
     const size_t wanted = i + n == tokens.size() || n_wanted == SIZE_MAX ? std::min(n, n_wanted) : 0;
     STERNA_RETURN_IF_ERROR(decoder->forward(tokens.subspan(i, n), cached.size(), wanted, keep_going));
     cached.insert(cached.end(), tokens.begin() + ptrdiff_t(i), tokens.begin() + ptrdiff_t(i + n));
-    if (each_pass) each_pass(i, n);
+    if (each_pass) STERNA_RETURN_IF_ERROR(each_pass(i, n));
     i += n;
   }
   return {};
@@ -58,7 +58,7 @@ Status Session::forward(std::span<const int32_t> tokens, std::span<float> out, c
                                               std::to_string(n_vocab));
   cached.clear();
   return extend(tokens, SIZE_MAX, keep_going,
-                [&](size_t first, size_t n) { decoder->logits(0, n, out.data() + first * n_vocab); });
+                [&](size_t first, size_t n) { return decoder->logits(0, n, out.data() + first * n_vocab); });
 }
 
 Result<Model::Perplexity> Session::perplexity(std::span<const int32_t> tokens, size_t window,
@@ -77,10 +77,10 @@ Result<Model::Perplexity> Session::perplexity(std::span<const int32_t> tokens, s
     const auto part = tokens.subspan(start, window);
     STERNA_RETURN_IF_ERROR(check_tokens(part, "perplexity"));
     cached.clear();
-    STERNA_RETURN_IF_ERROR(extend(part, SIZE_MAX, {}, [&](size_t first, size_t n) {
+    STERNA_RETURN_IF_ERROR(extend(part, SIZE_MAX, {}, [&](size_t first, size_t n) -> Status {
       for (size_t i = 0; i < n; i += kLogitRows) {
         const size_t rows = std::min(kLogitRows, n - i);
-        decoder->logits(i, rows, logits.data());
+        STERNA_RETURN_IF_ERROR(decoder->logits(i, rows, logits.data()));
         pool->run(rows, [&](size_t r) {
           // -ln p = (max - x) - ln p_max: the small difference and a probability that cannot underflow.
           float* row = logits.data() + r * n_vocab;
@@ -94,6 +94,7 @@ Result<Model::Perplexity> Session::perplexity(std::span<const int32_t> tokens, s
         });
         for (size_t r = 0; r < rows; r++) total.nll += nll[r];
       }
+      return {};
     }));
     total.count += window - 1;
     if (progress && !progress(total)) return Status(Code::kCancelled, "[perplexity] cancelled");
@@ -118,11 +119,11 @@ Result<double> Session::bench(size_t n_prompt, size_t n_gen, size_t n_depth, con
   const double start = now();
   if (n_prompt) {
     STERNA_RETURN_IF_ERROR(extend(all.subspan(n_depth, n_prompt), 1, keep_going));
-    decoder->logits(0, 1, logits.data());
+    STERNA_RETURN_IF_ERROR(decoder->logits(0, 1, logits.data()));
   }
   for (size_t i = 0; i < n_gen; i++) {
     STERNA_RETURN_IF_ERROR(extend(all.subspan(n_depth + n_prompt + i, 1), 1, keep_going));
-    decoder->logits(0, 1, logits.data());
+    STERNA_RETURN_IF_ERROR(decoder->logits(0, 1, logits.data()));
   }
   return now() - start;
 }

@@ -35,7 +35,7 @@ struct Session {
   /// its first token's index and its length; it may call decoder->logits for all of the pass if n_wanted is
   /// SIZE_MAX.
   Status extend(std::span<const int32_t> tokens, size_t n_wanted, const KeepGoing& keep_going,
-                const std::function<void(size_t, size_t)>& each_pass = {});
+                const std::function<Status(size_t, size_t)>& each_pass = {});
   Result<GenerateResult> generate(std::span<const int32_t> prompt, const GenerateOptions& options,
                                   const std::function<bool(const Token&)>& on_token);
   Status forward(std::span<const int32_t> tokens, std::span<float> out, const KeepGoing& keep_going);

@@ -14,7 +14,7 @@
 namespace sterna {
 namespace {
 
-constexpr int kSpins = 20000;  // about 100 us before a worker sleeps
+constexpr int kSpins = 2000;  // 40 to 100 us before a worker sleeps
 constexpr int kSpinsBeforeYield = 2000;
 
 inline void pause() {
@@ -39,25 +39,30 @@ struct ThreadPool::Impl {
 
   std::vector<std::thread> workers;
   unsigned born = fork_generation.load();
-  Job job{};
-  alignas(64) std::atomic<uint64_t> epoch{0};  // grows with every job; also with stop
-  alignas(64) std::atomic<size_t> next{0};
-  alignas(64) std::atomic<size_t> busy{0};  // workers that have not finished the current job
-  bool stop = false;                        // written before epoch grows
+  Job job{};  // may be read after a task of it was taken, until that task is done
+  alignas(64) std::atomic<uint32_t> epoch{0};   // grows with every job; also with stop
+  alignas(64) std::atomic<uint64_t> ticket{0};  // epoch << 32 | tasks that nobody has taken
+  alignas(64) std::atomic<size_t> done{0};      // tasks of the current job that are finished
+  std::atomic<bool> stop{false};
 
   void work() {
-    for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < job.n;) job.call(job.task, i);
+    uint64_t t = ticket.load(std::memory_order_acquire);
+    while (uint32_t(t) != 0) {
+      if (!ticket.compare_exchange_weak(t, t - 1, std::memory_order_acq_rel, std::memory_order_acquire))
+        continue;
+      job.call(job.task, job.n - uint32_t(t));
+      done.fetch_add(1, std::memory_order_release);
+      t = ticket.load(std::memory_order_acquire);
+    }
   }
 
   void worker() {
-    uint64_t seen = 0;
-    for (;;) {
+    for (uint32_t seen = 0;;) {
       for (int s = 0; s < kSpins && epoch.load(std::memory_order_acquire) == seen; s++) pause();
       epoch.wait(seen, std::memory_order_acquire);
-      seen++;
-      if (stop) return;
+      seen = epoch.load(std::memory_order_acquire);
+      if (stop.load(std::memory_order_relaxed)) return;
       work();
-      busy.fetch_sub(1, std::memory_order_release);
     }
   }
 };
@@ -87,7 +92,7 @@ ThreadPool::~ThreadPool() {
     for (std::thread& t : impl_->workers) t.detach();
     return;
   }
-  impl_->stop = true;
+  impl_->stop.store(true, std::memory_order_relaxed);
   impl_->epoch.fetch_add(1, std::memory_order_release);
   impl_->epoch.notify_all();
   for (std::thread& t : impl_->workers) t.join();
@@ -102,12 +107,13 @@ void ThreadPool::run_erased(size_t n, void (*call)(void*, size_t), void* task) {
     return;
   }
   p.job = {call, task, n};
-  p.next.store(0, std::memory_order_relaxed);
-  p.busy.store(p.workers.size(), std::memory_order_relaxed);
-  p.epoch.fetch_add(1, std::memory_order_release);
+  p.done.store(0, std::memory_order_relaxed);
+  const uint32_t next = p.epoch.load(std::memory_order_relaxed) + 1;
+  p.ticket.store(uint64_t(next) << 32 | n, std::memory_order_release);
+  p.epoch.store(next, std::memory_order_release);
   p.epoch.notify_all();
   p.work();
-  for (int s = 0; p.busy.load(std::memory_order_acquire) != 0; s++)
+  for (int s = 0; p.done.load(std::memory_order_acquire) != n; s++)
     s < kSpinsBeforeYield ? pause() : std::this_thread::yield();
 }
 

@@ -20,8 +20,8 @@ class ThreadPool {
 
   int size() const;
 
-  /// Calls task(i) for i = 0 .. n-1, each once, and returns when all are done. One run() at a time. In a
-  /// forked child, where the other threads do not exist, the caller does all.
+  /// Calls task(i) for i = 0 .. n-1 (n < 2^32), each once, and returns when all are done. One run() at a
+  /// time. In a forked child, where the other threads do not exist, the caller does all.
   template <class Task>
   void run(size_t n, Task&& task) {
     using T = std::remove_reference_t<Task>;

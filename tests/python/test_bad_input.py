@@ -103,7 +103,7 @@ case("name of 64 bytes", V, "name")(tensor(NORM, name="n" * 64))
 case("duplicate tensor", V, NORM)(tensor("blk.1.attn_norm.weight", name=NORM))
 
 # The model.
-case("no architecture", U, "general.architecture")(lambda g: g.drop_key("general.architecture"))
+case("no architecture", V, "general.architecture")(lambda g: g.drop_key("general.architecture"))
 case("unknown architecture", U, "mamba9")(lambda g: g.set("general.architecture", STRING, string("mamba9")))
 case("architecture is a number", V, "general.architecture")(u32("general.architecture", 5))
 case("no block count", V, "block_count")(lambda g: g.drop_key(f"{ARCH}.block_count"))
