@@ -25,10 +25,11 @@ inline float max_abs(const float* x, size_t n) {
   return amax;
 }
 
-/// rne by nearbyint in the default rounding mode.
+/// rne by nearbyint in the default rounding mode. NaN, for which the kernels only have to stay in their
+/// buffers, is -128.
 inline int8_t quantize_one(float x, float q) {
   const float r = std::nearbyint(x * q);
-  return int8_t(r < -128.0f ? -128.0f : r > 127.0f ? 127.0f : r);
+  return int8_t(r > 127.0f ? 127.0f : r > -128.0f ? r : -128.0f);
 }
 
 inline Quantized quantize_row(const float* x, size_t n) {
