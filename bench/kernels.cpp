@@ -395,7 +395,8 @@ int main(int argc, char** argv) {
   for (const kernels::Isa& isa : kernels::isas()) {
     if (!isa.supported()) continue;
     for (const Kernel* k : isa.kernels) {
-      const std::string head = std::string(k->family_name) + "/" + k->variant + "/" + k->isa + "/";
+      const std::string head = std::string(k->family_name) + "/" + k->variant + "/" +
+                               (*k->algorithm ? std::string(k->algorithm) + "_" : "") + k->isa + "/";
       const bool matmul = k->family == Family::qgemm || k->family == Family::fgemm;
       for (const Shape& s : o.shapes) {
         if (!matmul) {

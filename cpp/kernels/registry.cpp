@@ -71,14 +71,24 @@ Result<size_t> first_active_isa() {
   return wanted == kNotForced ? first_supported() : wanted;
 }
 
-const Kernel* find(Family family, std::string_view variant) {
+std::vector<const Kernel*> candidates(Family family, std::string_view variant) {
+  std::vector<const Kernel*> found;
   const auto first = first_active_isa();
   for (size_t i = first.ok() ? first.value() : first_supported(); i < isas().size(); i++) {
     if (!isas()[i].supported()) continue;
     for (const Kernel* k : isas()[i].kernels)
-      if (k->family == family && variant == k->variant) return k;
+      if (k->family == family && variant == k->variant) found.push_back(k);
   }
-  return nullptr;
+  return found;
+}
+
+const Kernel* find(Family family, std::string_view variant) {
+  const auto all = candidates(family, variant);
+  return all.empty() ? nullptr : all.front();
+}
+
+std::string full_name(const Kernel& k) {
+  return std::string(k.family_name) + "_" + k.variant + (*k.algorithm ? "_" : "") + k.algorithm + "_" + k.isa;
 }
 
 }  // namespace sterna::kernels

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "kernels/contract/kernel.h"
 #include "sterna/status.h"
@@ -22,6 +24,12 @@ std::span<const Isa> isas();
 /// The best kernel of a family and variant that this machine and the forced ISA allow. Never fails for a
 /// variant in the lists: scalar has them all. Null for an unknown variant.
 const Kernel* find(Family family, std::string_view variant);
+
+/// All kernels of a family and variant that this machine and the forced ISA allow, the best ISA's first.
+std::vector<const Kernel*> candidates(Family family, std::string_view variant);
+
+/// "qgemm_w2_row_avx512", "qgemm_w1_row_table_avx512".
+std::string full_name(const Kernel& k);
 
 /// The best function of a family and variant; Fn must be the family's function type.
 template <class Fn>

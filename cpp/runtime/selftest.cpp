@@ -175,16 +175,12 @@ uint64_t digest(const std::vector<float>& v) {
   return h;
 }
 
-std::string name_of(const Kernel& k, bool with_isa) {
-  return std::string(k.family_name) + "_" + k.variant + (with_isa ? std::string("_") + k.isa : "");
-}
-
 }  // namespace
 
 void list_kernels(const std::function<void(const KernelInfo&)>& visit) {
   for (const kernels::Isa& isa : kernels::isas())
     for (const Kernel* k : isa.kernels)
-      visit({name_of(*k, true), k->family_name, k->variant, k->isa, isa.supported(),
+      visit({kernels::full_name(*k), k->family_name, k->variant, k->isa, isa.supported(),
              kernels::find(k->family, k->variant) == k});
 }
 
@@ -201,7 +197,7 @@ Status selftest_kernels(const std::function<void(const std::string&)>& report) {
     if (!isas[i].supported()) continue;
     for (const Kernel* k : isas[i].kernels) {
       const std::vector<float> got = run(*k);
-      const std::string base = name_of(*k, false), full = name_of(*k, true);
+      const std::string base = std::string(k->family_name) + "_" + k->variant, full = kernels::full_name(*k);
       const bool is_scalar = i + 1 == isas.size();
       if (is_scalar) scalar[base] = got;
       const auto record = recorded.find(base);

