@@ -38,12 +38,12 @@ struct Options {
   std::vector<Shape> shapes;
   std::vector<size_t> tokens{1, 4, 16, 128, 512};
   double min_time = 0.2;
-  size_t cold_mb = 256;
+  size_t cold_mb = 256, streams = 2;
 };
 
 constexpr char kUsage[] =
     "usage: sterna-bench-kernels [--filter TEXT] [--shapes FILE] [--tokens 1,4,16] [--min-time SECONDS]\n"
-    "                            [--cold-mb MB] [--json FILE]\n"
+    "                            [--cold-mb MB] [--streams 2|4] [--json FILE]\n"
     "  --filter   only benchmarks whose name family/variant/isa/shape/tokens contains TEXT\n"
     "  --shapes   lines `name rows depth`, # comments; default: square 2560 2560\n"
     "  --cold-mb  copies of a matrix are cycled through until they take this much; 0 = one copy, warm "
@@ -114,7 +114,8 @@ class Weights {
 /// Larger matrices are cut to this: the rates are the same and the memory of a small machine suffices.
 constexpr size_t kMaxMatrixBytes = size_t(512) << 20;
 
-Work qgemm_work(const Kernel& kernel, const Shape& shape, size_t tokens, size_t cold_mb, Weights& weights) {
+Work qgemm_work(const Kernel& kernel, const Shape& shape, size_t tokens, size_t cold_mb, size_t streams,
+                Weights& weights) {
   const std::string v = kernel.variant, fold = v.substr(v.find('_') + 1);
   const size_t bits = size_t(v[1] - '0');
   const bool codebook = v[2] == 'c', has_min = v.find("m_") != std::string::npos;
@@ -159,6 +160,7 @@ Work qgemm_work(const Kernel& kernel, const Shape& shape, size_t tokens, size_t 
   a.a_scale = in->a_scale.data(), a.a_scale_stride = n_blocks;
   a.a_sum = in->a_sum.data(), a.a_sum_stride = n_sums;
   a.out = in->out.data(), a.out_stride = n_rows, a.n_rows = n_rows, a.n_tokens = tokens;
+  a.n_streams = streams;
   const auto fn = kernels::as<kernels::QGemmFn>(kernel);
   return {double(n_rows) * double(depth) * double(tokens), double(n_panels * panel_bytes),
           [=, &weights](size_t call) mutable {
@@ -314,6 +316,8 @@ bool parse(int argc, char** argv, Options* o) {
       o->min_time = std::atof(value);
     else if (flag == "--cold-mb")
       o->cold_mb = std::strtoul(value, nullptr, 10);
+    else if (flag == "--streams")
+      o->streams = std::strtoul(value, nullptr, 10);
     else if (flag == "--shapes") {
       if (!read_shapes(value, &o->shapes)) return false;
     } else if (flag == "--tokens") {
@@ -406,7 +410,7 @@ int main(int argc, char** argv) {
         for (size_t tokens : o.tokens) {
           const std::string name = head + s.name + "/" + std::to_string(tokens);
           if (!wanted(name)) continue;
-          report(name, k->family == Family::qgemm ? qgemm_work(*k, s, tokens, o.cold_mb, weights)
+          report(name, k->family == Family::qgemm ? qgemm_work(*k, s, tokens, o.cold_mb, o.streams, weights)
                                                   : fgemm_work(*k, s, tokens, o.cold_mb, weights));
         }
       }

@@ -29,6 +29,7 @@ namespace {
 /// The zero of the formats that have these codes, first; then another one that a kernel must honour as well.
 std::pair<int, int> zeros(const QVariant& v) {
   if (v.codebook) return {128, 7};
+  if (v.fold == Fold::kSuper && v.has_min) return {0, 0};
   if (v.bits == 1) return {1, 0};
   if (v.bits == 2) return v.has_min ? std::pair{0, 1} : std::pair{1, 2};
   return v.has_min ? std::pair{0, 3} : std::pair{1 << (v.bits - 1), -5};

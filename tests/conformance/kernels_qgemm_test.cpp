@@ -68,10 +68,16 @@ class Case {
     args.n_tokens = c.n_tokens;
     args.out_stride = c.n_rows + c.pad;
     args.out = out_.prepare(c.n_rows, c.n_tokens, args.out_stride, c.side);
-    kernels::as<kernels::QGemmFn>(kernel)(args);
-    const std::string error =
-        out_.verify([&](size_t t, size_t r) { return want_[(c.token + t) * w_.rows + 16 * c.panel + r]; });
-    return error.empty() ? "" : describe(c) + ": " + error;
+    for (size_t streams : {2, 4}) {
+      args.n_streams = streams;
+      kernels::as<kernels::QGemmFn>(kernel)(args);
+      const std::string error =
+          out_.verify([&](size_t t, size_t r) { return want_[(c.token + t) * w_.rows + 16 * c.panel + r]; });
+      if (!error.empty()) return describe(c) + ", " + std::to_string(streams) + " streams: " + error;
+      if (c.n_tokens > 1) break;
+      out_.prepare(c.n_rows, c.n_tokens, args.out_stride, c.side);
+    }
+    return "";
   }
 
  private:

@@ -17,6 +17,7 @@ using kernels::Family;
 
 /// Tokens per block: their int8 rows stay in the second-level cache while the panels of a task pass by.
 constexpr size_t kTokenBlock = 128;
+constexpr size_t kStreams = 2;
 
 Status no_kernel(const std::string& variant) {
   return Status(Code::kUnsupported, "no kernel for weights of the kind " + variant);
@@ -178,7 +179,8 @@ void matmul(ThreadPool& pool, const Activations& acts, size_t first, size_t n_to
                  l.spec.block / 32u, l.spec.zero, l.spec.codebook, l.f32_scales,
                  f.codes.as<int8_t>() + (first + t) * f.code_stride, f.code_stride,
                  f.scales.as<float>() + (first + t) * f.scale_stride, f.scale_stride,
-                 f.sums.as<int32_t>() + (first + t) * f.sum_stride, f.sum_stride, out, p->stride, rows, n});
+                 f.sums.as<int32_t>() + (first + t) * f.sum_stride, f.sum_stride, out, p->stride, rows, n,
+                 kStreams});
       }
       for (size_t i = 0; i < n && (w.out_scale != 1.0f || w.bias); i++)
         for (size_t r = 0; r < rows; r++) {

@@ -17,6 +17,7 @@ namespace {
 
 constexpr int kTile = 4;      // accumulators of a qgemm tile: half of the 16 registers, two each
 constexpr int kDotBias8 = 0;  // dot4 takes unsigned codes of 8 bits as they are
+constexpr bool kPlanes = false;
 
 struct I {
   __m256i lo, hi;
@@ -42,6 +43,17 @@ struct I {
 template <int n>
 inline I shift_right(I a) {
   return {_mm256_srli_epi32(a.lo, n), _mm256_srli_epi32(a.hi, n)};
+}
+template <int n>
+inline I shift_right_signed(I a) {
+  return {_mm256_srai_epi32(a.lo, n), _mm256_srai_epi32(a.hi, n)};
+}
+/// For multiply_add16: `a` of 16 significant bits.
+inline I low16(I a) { return a & I::set1(0xffff); }
+/// acc + a*x; a from low16() or not negative, |x| < 2^15.
+inline I multiply_add16(I acc, I a, int32_t x) {
+  const __m256i xs = _mm256_set1_epi32(x);
+  return acc + I{_mm256_madd_epi16(a.lo, xs), _mm256_madd_epi16(a.hi, xs)};
 }
 template <int mul>
 inline I scaled(I a) {

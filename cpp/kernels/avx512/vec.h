@@ -15,8 +15,9 @@
 
 namespace {
 
-constexpr int kTile = 16;     // accumulators of a qgemm tile: half of the 32 registers
-constexpr int kDotBias8 = 0;  // dot4 takes unsigned codes of 8 bits as they are
+constexpr int kTile = 16;       // accumulators of a qgemm tile: half of the 32 registers
+constexpr int kDotBias8 = 0;    // dot4 takes unsigned codes of 8 bits as they are
+constexpr bool kPlanes = true;  // and there is dot(), which does too
 
 struct I {
   __m512i v;
@@ -37,6 +38,16 @@ struct I {
 template <int n>
 inline I shift_right(I a) {
   return {_mm512_srli_epi32(a.v, n)};
+}
+template <int n>
+inline I shift_right_signed(I a) {
+  return {_mm512_srai_epi32(a.v, n)};
+}
+/// For multiply_add16: `a` of 16 significant bits.
+inline I low16(I a) { return {_mm512_and_si512(a.v, _mm512_set1_epi32(0xffff))}; }
+/// acc + a*x; a from low16() or not negative, |x| < 2^15.
+inline I multiply_add16(I acc, I a, int32_t x) {
+  return {_mm512_dpwssd_epi32(acc.v, a.v, _mm512_set1_epi32(x))};
 }
 template <int mul>
 inline I scaled(I a) {
@@ -92,6 +103,13 @@ inline B broadcast16(const uint8_t* table) {
   return {_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)))};
 }
 inline B lookup16(B table, B index) { return {_mm512_shuffle_epi8(table.v, index.v)}; }
+
+/// acc + code * activation of one quad.
+inline I dot(I acc, B q, const int8_t* a) {
+  int32_t quad;
+  std::memcpy(&quad, a, 4);
+  return {_mm512_dpbusd_epi32(acc.v, q.v, _mm512_set1_epi32(quad))};
+}
 
 /// acc[p] += sum over 4 quads of code * activation; lane r takes bytes 4r..4r+3 of each quad of panel p with
 /// a[4i..4i+3].

@@ -41,10 +41,10 @@ struct QGemmVariant {
 struct QGemmArgs {
   const uint8_t* panels;  ///< First panel.
   size_t panel_bytes;
-  size_t meta_offset;   ///< From a panel's start to its scales, bytes.
-  size_t n_chunks;      ///< ceil(depth / 32).
-  size_t block_chunks;  ///< block / 32 (block and super folds).
-  int32_t zero;
+  size_t meta_offset;       ///< From a panel's start to its scales, bytes.
+  size_t n_chunks;          ///< ceil(depth / 32).
+  size_t block_chunks;      ///< block / 32 (block and super folds).
+  int32_t zero;             ///< 0 if the super fold has minima.
   const uint8_t* codebook;  ///< 16 bytes, or null.
   bool f32_scales;          ///< d, m are f32 (block fold only).
   const int8_t* act;        ///< First token's row.
@@ -57,6 +57,8 @@ struct QGemmArgs {
   size_t out_stride;
   size_t n_rows;  ///< Rows to write, from the first panel's first row; the last panel may be cut.
   size_t n_tokens;
+  size_t n_streams =
+      4;  ///< One token: panels to walk side by side, 2 or 4; what this machine's memory likes.
 };
 
 using QGemmFn = void(const QGemmArgs&);

@@ -1,8 +1,12 @@
 // Low-bit matmul written once for every instruction set; the vector types F (16 floats), I (16 int32) and B
 // (64 bytes) and dot4() come from the ISA's vec.h. Rows are in lanes, so scales fold per lane in block order
 // and no horizontal sum exists. A tile is P panels x N tokens: a line of codes is unpacked once for N tokens,
-// an activation quad broadcast for P panels. For one token P = 4 panels run side by side: four memory streams
-// with prefetch use the bandwidth that one leaves unused.
+// an activation quad broadcast for P panels. For one token 2 or 4 far-apart panels run side by side: several
+// memory streams with prefetch use the bandwidth that one leaves unused.
+//   Planes: for few tokens unpacking costs as much as multiplying. Where dot() takes any unsigned byte
+//   (kPlanes),
+// codes of 1 and 2 bits are then masked but not shifted, each bit position has its own accumulator, and the
+// accumulators, exact multiples of 2^position, are shifted once at the end.
 #pragma once
 
 #include "kernels/contract/qgemm.h"
@@ -68,6 +72,22 @@ inline void store_rows(float* out, size_t rows, F v) {
   for (size_t i = 0; i < rows; i++) out[i] = t[i];
 }
 
+/// Accumulators of one output: 4 with planes, else 1.
+template <QGemmVariant w, int P, int N>
+constexpr int plane_count() {
+  return kPlanes && w.bits <= 2 && w.fold != Fold::kSuper && P * N <= 4 ? 4 : 1;
+}
+
+template <QGemmVariant w, int L>
+inline I sum_of_planes(const I acc[L]) {
+  if constexpr (L == 1) {
+    return acc[0];
+  } else {
+    return (acc[0] + shift_right_signed<w.bits>(acc[1])) +
+           (shift_right_signed<2 * w.bits>(acc[2]) + shift_right_signed<3 * w.bits>(acc[3]));
+  }
+}
+
 template <QGemmVariant w>
 inline void unpack_half(const uint8_t* codes, int h, B table, B q[4]) {
   unpack<w.bits>(codes, h, q);
@@ -78,21 +98,41 @@ inline void unpack_half(const uint8_t* codes, int h, B table, B q[4]) {
 /// Adds the products of half `h` of the chunk at `codes` (one pointer per panel) to acc[token][panel].
 template <QGemmVariant w, int P, int N>
 inline void add_half(const QGemmArgs& g, const uint8_t* const codes[P], const int8_t* act, int h, B table,
-                     I acc[N][P]) {
+                     I (*acc)[P][plane_count<w, P, N>()]) {
   act += 16 * h;
-  if constexpr (N == 1) {  // panel by panel: few registers hold codes
+  if constexpr (plane_count<w, P, N>() == 4) {
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) {
+      const B line = B::load(codes[p] + (w.bits == 2 ? 64 * h : 0));
+      B q[4];
+      if constexpr (w.bits == 2) {
+        q[0] = move_bits<0, 2, 0>(line), q[1] = move_bits<2, 2, 2>(line), q[2] = move_bits<4, 2, 4>(line),
+        q[3] = move_bits<6, 2, 6>(line);
+      } else if (h == 0) {
+        q[0] = move_bits<0, 1, 0>(line), q[1] = move_bits<1, 1, 1>(line), q[2] = move_bits<2, 1, 2>(line),
+        q[3] = move_bits<3, 1, 3>(line);
+      } else {
+        q[0] = move_bits<4, 1, 0>(line), q[1] = move_bits<5, 1, 1>(line), q[2] = move_bits<6, 1, 2>(line),
+        q[3] = move_bits<7, 1, 3>(line);
+      }
+#pragma GCC unroll 4
+      for (int n = 0; n < N; n++)
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) acc[n][p][i] = dot(acc[n][p][i], q[i], act + n * g.act_stride + 4 * i);
+    }
+  } else if constexpr (N == 1) {  // panel by panel: few registers hold codes
 #pragma GCC unroll 4
     for (int p = 0; p < P; p++) {
       B q[1][4];
       unpack_half<w>(codes[p], h, table, q[0]);
-      dot4<max_code(w), 1>(&acc[0][p], q, act);
+      dot4<max_code(w), 1>(&acc[0][p][0], q, act);
     }
   } else {  // codes of all panels in registers, each activation quad broadcast once
     B q[P][4];
 #pragma GCC unroll 4
     for (int p = 0; p < P; p++) unpack_half<w>(codes[p], h, table, q[p]);
 #pragma GCC unroll 16
-    for (int n = 0; n < N; n++) dot4<max_code(w), P>(acc[n], q, act + n * g.act_stride);
+    for (int n = 0; n < N; n++) dot4<max_code(w), P>(&acc[n][0][0], q, act + n * g.act_stride);
   }
 }
 
@@ -113,18 +153,25 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
   for (int p = 0; p < P; p++) codes[p] = base + p * to_next;
   const auto advance = [&] {
     for (int p = 0; p < P; p++) {
-      if constexpr (N <= 2)
+      if constexpr (N <= 4)
         for (int i = 0; i < w.bits; i++) __builtin_prefetch(codes[p] + kPrefetchBytes + 64 * i);
       codes[p] += 64 * w.bits;
     }
     act += 32;
   };
   F y[N][P];
+  constexpr int L = plane_count<w, P, N>();
+  const auto clear = [](I(*acc)[P][L]) {
+#pragma GCC unroll 16
+    for (int n = 0; n < N; n++)
+#pragma GCC unroll 4
+      for (int p = 0; p < P; p++)
+        for (int i = 0; i < L; i++) acc[n][p][i] = I::zero();
+  };
 
   if constexpr (w.fold == Fold::kRow) {
-    I acc[N][P];
-    for (int p = 0; p < P; p++)
-      for (int n = 0; n < N; n++) acc[n][p] = I::zero();
+    I acc[N][P][L];
+    clear(acc);
     for (size_t c = 0; c < g.n_chunks; c++) {
       add_half<w, P, N>(g, codes, act, 0, table, acc);
       add_half<w, P, N>(g, codes, act, 1, table, acc);
@@ -135,7 +182,7 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
       const F s = F::load(reinterpret_cast<const float*>(base + p * to_next + g.meta_offset));
 #pragma GCC unroll 16
       for (int n = 0; n < N; n++) {
-        const I dot = scaled<mul>(acc[n][p]) - I::set1(zero * a_sum[n * g.a_sum_stride]);
+        const I dot = scaled<mul>(sum_of_planes<w, L>(acc[n][p])) - I::set1(zero * a_sum[n * g.a_sum_stride]);
         y[n][p] = to_float(dot) * (s * F::set1(a_scale[n * g.a_scale_stride]));
       }
     }
@@ -147,11 +194,11 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
       for (int n = 0; n < N; n++) y[n][p] = F::zero();
     const size_t n_blocks = g.n_chunks / g.block_chunks;
     for (size_t b = 0; b < n_blocks; b++) {
-      I acc[N][P];   // the block's integer sum
+      I sum[N][P];   // the block's integer sum
       I mins[N][P];  // kSuper with minima: sum of mn * asum
-      for (int p = 0; p < P; p++)
-        for (int n = 0; n < N; n++) acc[n][p] = mins[n][p] = I::zero();
       if constexpr (w.fold == Fold::kBlock) {
+        I acc[N][P][L];
+        clear(acc);
         for (size_t c = 0; c < g.block_chunks; c++) {
           add_half<w, P, N>(g, codes, act, 0, table, acc);
           add_half<w, P, N>(g, codes, act, 1, table, acc);
@@ -161,19 +208,21 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
         for (int p = 0; p < P; p++)
 #pragma GCC unroll 16
           for (int n = 0; n < N; n++)
-            acc[n][p] = scaled<mul>(acc[n][p]) - I::set1(zero * a_sum[n * g.a_sum_stride + b]);
+            sum[n][p] =
+                scaled<mul>(sum_of_planes<w, L>(acc[n][p])) - I::set1(zero * a_sum[n * g.a_sum_stride + b]);
       } else {
         constexpr size_t halves = w.sub / 16;  // per sub-block
         constexpr size_t sub_bytes = w.has_min && w.sub == 32 ? 32 : 16;
+        for (int p = 0; p < P; p++)
+          for (int n = 0; n < N; n++) sum[n][p] = mins[n][p] = I::zero();
         const size_t head = scale_bytes * (w.has_min ? 2 : 1), n_subs = g.block_chunks * 2 / halves;
         for (size_t c = 0; c < g.block_chunks; c++) {
 #pragma GCC unroll 2
           for (size_t s = 0; s < 2 / halves; s++) {
-            I dot[N][P];
-            for (int p = 0; p < P; p++)
-              for (int n = 0; n < N; n++) dot[n][p] = I::zero();
+            I acc[N][P][L];
+            clear(acc);
             for (size_t h = 0; h < halves; h++)
-              add_half<w, P, N>(g, codes, act, int(s * halves + h), table, dot);
+              add_half<w, P, N>(g, codes, act, int(s * halves + h), table, acc);
             const size_t sub = c * (2 / halves) + s;
 #pragma GCC unroll 4
             for (int p = 0; p < P; p++) {
@@ -187,11 +236,18 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
                 const I both = I::load_u8(m);
                 sc = both & I::set1(15), mn = shift_right<4>(both);
               }
+              const I correction = low16(sc * I::set1(-zero));
 #pragma GCC unroll 16
               for (int n = 0; n < N; n++) {
+                // |asum| <= 32*128 and |sc*zero| <= 128*32 fit the 16-bit product. Formats with minima have
+                // no zero.
                 const int32_t asum = a_sum[n * g.a_sum_stride + b * n_subs + sub];
-                acc[n][p] = acc[n][p] + sc * (dot[n][p] - I::set1(zero * asum));
-                if constexpr (w.has_min) mins[n][p] = mins[n][p] + mn * I::set1(asum);
+                sum[n][p] = sum[n][p] + sc * acc[n][p][0];
+                if constexpr (w.has_min) {
+                  mins[n][p] = multiply_add16(mins[n][p], mn, asum);
+                } else {
+                  sum[n][p] = multiply_add16(sum[n][p], correction, asum);
+                }
               }
             }
           }
@@ -206,7 +262,7 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
 #pragma GCC unroll 16
         for (int n = 0; n < N; n++) {
           const F s = F::set1(a_scale[n * g.a_scale_stride + b]);
-          y[n][p] = fma(to_float(acc[n][p]), d * s, y[n][p]);
+          y[n][p] = fma(to_float(sum[n][p]), d * s, y[n][p]);
           if constexpr (w.has_min && w.fold == Fold::kBlock)
             y[n][p] = fma(F::set1(float(a_sum[n * g.a_sum_stride + b])), m * s, y[n][p]);
           if constexpr (w.has_min && w.fold == Fold::kSuper)
@@ -238,14 +294,19 @@ void run(const QGemmArgs& g) {
                        : w.fold == Fold::kBlock || kTile <= 4 ? kTile / 2
                                                               : kTile / 4;
   const size_t n_panels = (g.n_rows + 15) / 16;
-  if (g.n_tokens == 1) {
-    const size_t step = n_panels / 4;
-    size_t p = 0;
-    for (; p < step; p++) tile<w, 4, 1>(g, p, step, 0);
-    for (p = 4 * step; p < n_panels; p++) tile<w, 1, 1>(g, p, 1, 0);
-    return;
-  }
   size_t p = 0;
+  const auto far = [&]<int P, int N>() {  // panels n_panels / P apart
+    const size_t step = n_panels / P;
+    for (; p < step; p++) tile<w, P, N>(g, p, step, 0);
+    for (p = P * step; p < n_panels; p++) tile<w, 1, N>(g, p, 1, 0);
+  };
+  if (g.n_tokens == 1)
+    return g.n_streams == 2 ? far.template operator()<2, 1>() : far.template operator()<4, 1>();
+  if constexpr (plane_count<w, 2, 2>() == 4) {
+    if (g.n_tokens == 2) return far.template operator()<2, 2>();
+    if (g.n_tokens == 3) return far.template operator()<1, 3>();
+    if (g.n_tokens == 4) return far.template operator()<1, 4>();
+  }
   const auto sweep = [&]<int P>() {
     for (; p + P <= n_panels; p += P) {
       size_t t = 0;

@@ -17,6 +17,7 @@ namespace {
 
 constexpr int kTile = 4;        // accumulators of a qgemm tile: half of the 32 registers, four each
 constexpr int kDotBias8 = 128;  // there is no unsigned-times-signed product: dot4 computes with code - 128
+constexpr bool kPlanes = false;
 
 template <class T, class Fn>
 inline T quarters(Fn f) {
@@ -65,6 +66,14 @@ template <int n>
 inline I shift_right(I a) {
   return quarters<I>(
       [&](int i) { return vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_s32(a.v[i]), n)); });
+}
+template <int n>
+inline I shift_right_signed(I a) {
+  return quarters<I>([&](int i) { return vshrq_n_s32(a.v[i], n); });
+}
+inline I low16(I a) { return a; }  // multiply_add16 takes any a
+inline I multiply_add16(I acc, I a, int32_t x) {
+  return quarters<I>([&](int i) { return vmlaq_n_s32(acc.v[i], a.v[i], x); });
 }
 template <int mul>
 inline I scaled(I a) {

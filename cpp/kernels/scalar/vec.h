@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kTile = 4;
 constexpr int kDotBias8 = 0;  // dot4 takes unsigned codes of 8 bits as they are
+constexpr bool kPlanes = false;
 
 template <class T, class Fn>
 inline T lanes(Fn f) {
@@ -52,6 +53,14 @@ struct I {
 template <int n>
 inline I shift_right(I a) {
   return lanes<I>([&](int i) { return int32_t(uint32_t(a.v[i]) >> n); });
+}
+template <int n>
+inline I shift_right_signed(I a) {
+  return lanes<I>([&](int i) { return a.v[i] >> n; });
+}
+inline I low16(I a) { return a; }  // multiply_add16 takes any a
+inline I multiply_add16(I acc, I a, int32_t x) {
+  return lanes<I>([&](int i) { return acc.v[i] + a.v[i] * x; });
 }
 template <int mul>
 inline I scaled(I a) {
