@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/buffer.h"
 #include "base/half.h"
 #include "kernels/contract/attention.h"
 #include "kernels/contract/elementwise.h"
@@ -91,23 +92,21 @@ std::vector<float> noise_floats(size_t n) {
   return v;
 }
 
-/// Weights of a benchmark: `copies` times `bytes`, 64-byte aligned. One buffer serves all benchmarks in turn.
+/// Weights of a benchmark: `copies` times `bytes`, in huge pages as those of a model are. One buffer serves
+/// all benchmarks in turn.
 class Weights {
  public:
   uint8_t* resize(size_t bytes, size_t cold_mb) {
     bytes_ = (bytes + 63) / 64 * 64;
     copies_ = std::max<size_t>(1, (cold_mb << 20) / std::max<size_t>(bytes_, 1));
-    if (buffer_.size() < bytes_ * copies_ + 64) buffer_ = std::vector<uint8_t>(bytes_ * copies_ + 64);
+    if (buffer_.bytes() < bytes_ * copies_) buffer_ = Buffer::allocate(bytes_ * copies_, /*huge=*/true);
     return copy(0);
   }
-  uint8_t* copy(size_t i) {
-    return buffer_.data() + (64 - reinterpret_cast<uintptr_t>(buffer_.data()) % 64) % 64 +
-           i % copies_ * bytes_;
-  }
+  uint8_t* copy(size_t i) { return buffer_.data() + i % copies_ * bytes_; }
   size_t copies() const { return copies_; }
 
  private:
-  std::vector<uint8_t> buffer_;
+  Buffer buffer_;
   size_t bytes_ = 0, copies_ = 1;
 };
 

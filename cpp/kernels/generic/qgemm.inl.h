@@ -188,6 +188,9 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
     }
   } else {
     const size_t scale_bytes = g.f32_scales ? 64 : 32;
+    size_t meta_bytes = scale_bytes * (w.has_min ? 2 : 1);  // per block
+    if constexpr (w.fold == Fold::kSuper)
+      meta_bytes += g.block_chunks * (32 / w.sub) * (w.has_min && w.sub == 32 ? 32 : 16);
     const uint8_t* meta[P];
     for (int p = 0; p < P; p++) meta[p] = base + p * to_next + g.meta_offset;
     for (int p = 0; p < P; p++)
@@ -268,9 +271,6 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
           if constexpr (w.has_min && w.fold == Fold::kSuper)
             y[n][p] = fma(to_float(I::zero() - mins[n][p]), m * s, y[n][p]);
         }
-        size_t meta_bytes = scale_bytes * (w.has_min ? 2 : 1);
-        if constexpr (w.fold == Fold::kSuper)
-          meta_bytes += g.block_chunks * (32 / w.sub) * (w.has_min && w.sub == 32 ? 32 : 16);
         meta[p] += meta_bytes;
       }
     }
