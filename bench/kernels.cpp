@@ -20,6 +20,7 @@
 #include "kernels/contract/elementwise.h"
 #include "kernels/contract/fgemm.h"
 #include "kernels/contract/qgemm.h"
+#include "kernels/contract/trits.h"
 #include "kernels/registry.h"
 #include "sterna/cpu.h"
 
@@ -116,7 +117,8 @@ constexpr size_t kMaxMatrixBytes = size_t(512) << 20;
 Work qgemm_work(const Kernel& kernel, const Shape& shape, size_t tokens, size_t cold_mb, size_t streams,
                 Weights& weights) {
   const std::string v = kernel.variant, fold = v.substr(v.find('_') + 1);
-  const size_t bits = size_t(v[1] - '0');
+  const bool trits = v[0] == 't';
+  const size_t bits = trits ? 2 : size_t(v[1] - '0');
   const bool codebook = v[2] == 'c', has_min = v.find("m_") != std::string::npos;
   const bool row = fold == "row", super = fold.rfind("super", 0) == 0;
   const size_t sub = super ? std::strtoul(fold.c_str() + 5, nullptr, 10) : 0;
@@ -126,7 +128,10 @@ Work qgemm_work(const Kernel& kernel, const Shape& shape, size_t tokens, size_t 
   const size_t n_blocks = row ? 1 : depth / block, n_sums = row ? 1 : super ? depth / sub : n_blocks;
   const size_t sub_bytes = super ? n_sums * (has_min && sub == 32 ? 32 : 16) : 0;
   const size_t meta = row ? 64 : n_blocks * 32 * (has_min ? 2 : 1) + sub_bytes;
-  const size_t code_bytes = depth / 32 * bits * 64, panel_bytes = (code_bytes + meta + 63) / 64 * 64;
+  const size_t span = row ? depth : block;
+  const size_t code_bytes =
+      trits ? depth / span * kernels::trit_lines(span / 16) * 64 : depth / 32 * bits * 64;
+  const size_t panel_bytes = (code_bytes + meta + 63) / 64 * 64;
   const size_t n_rows = std::min(shape.rows, kMaxMatrixBytes / panel_bytes * 16),
                n_panels = (n_rows + 15) / 16;
 

@@ -1,7 +1,7 @@
 # The one table of instruction sets: which processor they belong to and the compiler flags of their folder. Everything else in
 # the library is compiled for the ABI floor (x86-64 SSE2, armv8-a); the choice among the folders is made at run time.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
-  set(STERNA_KNOWN_ISAS scalar avx2 avx512)
+  set(STERNA_KNOWN_ISAS scalar avx2 avx512 avx512_vbmi)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
   set(STERNA_KNOWN_ISAS scalar neon neon_dotprod)
 else()
@@ -9,11 +9,14 @@ else()
 endif()
 set(STERNA_FLAGS_avx2 -mavx2 -mfma -mf16c)
 set(STERNA_FLAGS_avx512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c)
+set(STERNA_FLAGS_avx512_vbmi ${STERNA_FLAGS_avx512} -mavx512vbmi)
 set(STERNA_FLAGS_neon -march=armv8-a)
 set(STERNA_FLAGS_neon_dotprod -march=armv8.2-a+dotprod)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC bug 105593: its own AVX-512 intrinsics read an "undefined" vector and warn about it.
-  list(APPEND STERNA_FLAGS_avx512 -Wno-uninitialized -Wno-maybe-uninitialized)
+  foreach(isa avx512 avx512_vbmi)
+    list(APPEND STERNA_FLAGS_${isa} -Wno-uninitialized -Wno-maybe-uninitialized)
+  endforeach()
 endif()
 
 if(STERNA_ISAS STREQUAL "all")

@@ -7,6 +7,7 @@ namespace sterna::cpu {
 bool has_scalar();
 bool has_avx2();
 bool has_avx512();
+bool has_avx512_vbmi();
 bool has_neon();
 bool has_neon_dotprod();
 

@@ -19,6 +19,7 @@ struct CodeSpec {
   uint16_t block = 0;      ///< Elements per f16 scale, a multiple of 32; 0 for kRow and kFloat.
   uint8_t sub = 0;         ///< kSuper only: 16 or 32 elements per integer sub-scale.
   bool has_min = false;    ///< Whether m (kBlock) or m and mn (kSuper) exist.
+  bool ternary = false;    ///< Codes are 0, 1 and 2 (2 bits).
   const uint8_t* codebook = nullptr;  ///< 16 bytes, or null. The code seen by the fold is codebook[code] (zero = 128).
   bool operator==(const CodeSpec&) const = default;
 };

@@ -18,7 +18,7 @@ namespace {
 
 struct I2S {
   static constexpr uint32_t kElems = 128, kBytes = 32;
-  static constexpr CodeSpec kSpec{.fold = Fold::kRow, .bits = 2, .zero = 1};
+  static constexpr CodeSpec kSpec{.fold = Fold::kRow, .bits = 2, .zero = 1, .ternary = true};
   static void unpack(const uint8_t* __restrict b, uint8_t* __restrict codes, const RowCodes&) {
     for (int p = 0; p < 4; ++p) {
       for (int j = 0; j < 32; ++j) {

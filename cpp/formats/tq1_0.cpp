@@ -18,7 +18,7 @@ namespace {
 
 struct TQ1_0 {
   static constexpr uint32_t kElems = 256, kBytes = 54;
-  static constexpr CodeSpec kSpec{.fold = Fold::kBlock, .bits = 2, .zero = 1, .block = kElems};
+  static constexpr CodeSpec kSpec{.fold = Fold::kBlock, .bits = 2, .zero = 1, .block = kElems, .ternary = true};
   static void unpack(const uint8_t* __restrict b, uint8_t* __restrict codes, const RowCodes& out) {
     *out.d = load_u16(b + 52);
     trits<5, 32>(b, codes);

@@ -47,7 +47,8 @@ formats::CodeSpec spec_of(const std::string& variant) {
   static constexpr uint8_t kCodebook[16] = {1,   24,  45,  63,  79,  93,  106, 118,
                                             129, 141, 153, 166, 181, 197, 217, 241};
   formats::CodeSpec s;
-  s.bits = uint8_t(variant[1] - '0');
+  s.ternary = variant[0] == 't';
+  s.bits = uint8_t(s.ternary ? 2 : variant[1] - '0');
   s.mul = s.bits == 1 ? 2 : 1;
   const std::string flags = variant.substr(2, variant.find('_') - 2);
   s.has_min = flags.find('m') != std::string::npos;
@@ -56,10 +57,11 @@ formats::CodeSpec spec_of(const std::string& variant) {
   if (variant.ends_with("_row")) {
     s.fold = Fold::kRow;
   } else if (variant.ends_with("_block")) {
-    s.fold = Fold::kBlock, s.block = 64;
+    s.fold = Fold::kBlock, s.block = s.ternary ? 256 : 64;
   } else {
     s.fold = Fold::kSuper, s.block = 256,
     s.sub = uint8_t(std::stoi(variant.substr(variant.find("super") + 5)));
+    if (s.has_min) s.zero = 0;
   }
   return s;
 }
@@ -67,12 +69,14 @@ formats::CodeSpec spec_of(const std::string& variant) {
 std::vector<float> run_qgemm(const Kernel& k) {
   Random r(1);
   const formats::CodeSpec s = spec_of(k.variant);
-  const cpu::PackedLayout l = cpu::packed_layout(s, kRows, kDepth, false);
+  const cpu::PackedLayout l = cpu::packed_layout(s, kRows, kDepth, false, s.ternary);
   const size_t n_blocks = s.block ? kDepth / s.block : 1, n_subs = s.sub ? kDepth / s.sub : n_blocks;
   std::vector<uint8_t> panels(l.bytes() + 64);
   uint8_t* base = panels.data() + (64 - reinterpret_cast<uintptr_t>(panels.data()) % 64) % 64;
   for (size_t p = 0; p < l.n_panels; p++) {
-    const auto codes = bytes<uint8_t>(r, 16 * kDepth, (1 << s.bits) - 1);
+    auto codes = bytes<uint8_t>(r, 16 * kDepth, (1 << s.bits) - 1);
+    for (uint8_t& c : codes)
+      if (s.ternary && c == 3) c = 1;
     const auto d = halves(r, 16 * n_blocks), m = halves(r, 16 * n_blocks);
     const auto row_scales = floats(r, 16);
     const auto sc = bytes<int8_t>(r, 16 * n_subs, s.has_min ? 15 : 127);

@@ -1,5 +1,5 @@
-// The weight formats: known bytes give known values (data/<format>.txt), codes and values agree on any bytes, and
-// the questions about ids, names and sizes have the right answers.
+// The weight formats: known bytes give known values (data/<format>.txt), codes and values agree on any bytes,
+// and the questions about ids, names and sizes have the right answers.
 #include <doctest/doctest.h>
 
 #include <cctype>
@@ -92,9 +92,9 @@ std::vector<float> decode(const Format& f, const std::vector<uint8_t>& tensor, s
 // The value of every element from its codes, in double, by the formulas of format.h.
 //
 // Tolerance: none. In f32, d and m have 11 significant bits, |sc * code| and mn at most 12 (Q6_K: 7 + 5), so
-// products are exact; where m exists, one rounded addition follows. In double, d*sc*code and m*mn are multiples of
-// 2^-24 below 2^28, so their sum is exact and the conversion to float is that one rounding. Infinities and NaNs
-// follow the same operations.
+// products are exact; where m exists, one rounded addition follows. In double, d*sc*code and m*mn are
+// multiples of 2^-24 below 2^28, so their sum is exact and the conversion to float is that one rounding.
+// Infinities and NaNs follow the same operations.
 std::vector<float> values_from_codes(const Format& f, const uint8_t* row, size_t n, float scale) {
   const CodeSpec& s = f.codes;
   const size_t blocks = s.block ? n / s.block : 0, subs = s.sub ? n / s.sub : 0;

@@ -20,8 +20,9 @@ bool fast();
 
 inline std::string title(const kernels::Kernel& k) { return kernels::full_name(k); }
 
-/// The best instruction set that this CPU can run, found without the library's own detection.
-std::string best_isa_of_cpu();
+/// The best instruction set that this CPU can run, found without the library's own detection; `complete`: of
+/// those that have every kernel.
+std::string best_isa_of_cpu(bool complete);
 
 /// The kernels of one family on this machine, and the record of which of them ran.
 class Kernels {

@@ -7,6 +7,8 @@
 namespace sterna::testing {
 
 std::optional<QVariant> parse_qgemm_variant(const std::string& name) {
+  if (name == "t5_row") return QVariant{2, false, false, Fold::kRow, 0, true};
+  if (name == "t5_block") return QVariant{2, false, false, Fold::kBlock, 0, true};
   for (int bits : {1, 2, 3, 4, 5, 6, 8}) {
     for (bool codebook : {false, true}) {
       for (bool has_min : {false, true}) {
@@ -48,8 +50,8 @@ float scale(Random& rng, Scales kind, bool as_f32) {
   return kind == Scales::kDenormal ? x * 0x1p-118f : x;
 }
 
-uint8_t code(Random& rng, Codes kind, int bits) {
-  const int max = (1 << bits) - 1;
+uint8_t code(Random& rng, Codes kind, const QVariant& v) {
+  const int max = v.trits ? 2 : (1 << v.bits) - 1;
   switch (kind) {
     case Codes::kMax:
       return uint8_t(max);
@@ -112,11 +114,12 @@ reference::QMatrix make_matrix(const QVariant& v, const QShape& s, const QData& 
   Random rng(seed);
   reference::QMatrix w;
   w.fold = v.fold, w.bits = v.bits, w.zero = s.zero, w.has_min = v.has_min;
+  w.trits = v.trits;
   w.rows = rows, w.depth = s.depth, w.block = s.block, w.sub = v.sub;
   if (v.codebook) {
     for (int i = 0; i < 16; ++i) w.codebook.push_back(uint8_t(i == 15 ? 255 : rng.between(0, 255)));
   }
-  for (size_t i = 0; i < rows * s.depth; ++i) w.codes.push_back(code(rng, data.codes, v.bits));
+  for (size_t i = 0; i < rows * s.depth; ++i) w.codes.push_back(code(rng, data.codes, v));
   const bool f32 = s.f32_scales || v.fold == Fold::kRow;
   for (size_t i = 0; i < rows * w.n_blocks(); ++i) {
     w.d.push_back(scale(rng, data.scales, f32));

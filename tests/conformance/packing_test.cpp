@@ -29,8 +29,8 @@ TEST_SUITE("kernels") {
         spec.has_min = w.has_min;
         const std::vector<uint8_t> table(16);
         if (v->codebook) spec.codebook = table.data();
-        CHECK(cpu::variant_name(spec) == k->variant);
-        const cpu::PackedLayout layout = cpu::packed_layout(spec, rows, w.depth, shape.f32_scales);
+        CHECK(cpu::variant_name(spec, v->trits) == k->variant);
+        const cpu::PackedLayout layout = cpu::packed_layout(spec, rows, w.depth, shape.f32_scales, v->trits);
         REQUIRE(layout.bytes() == want.bytes.size());
         CHECK(layout.meta_offset == want.meta_offset);
 
@@ -63,7 +63,7 @@ TEST_SUITE("kernels") {
         checked++;
       }
     }
-    CHECK(checked > 17);
+    CHECK(checked > 19);
   }
 }
 

@@ -16,9 +16,10 @@ struct QVariant {
   bool codebook, has_min;
   Fold fold;
   size_t sub;
+  bool trits = false;
 };
 
-/// "w<bits>[c][m]_<fold>[<sub>]"; nothing for any other name.
+/// "w<bits>[c][m]_<fold>[<sub>]" or "t5_<fold>"; nothing for any other name.
 std::optional<QVariant> parse_qgemm_variant(const std::string& name);
 
 enum class Codes { kRandom, kMax, kZero, kTernary };

@@ -25,6 +25,23 @@ inline void put_bits(uint8_t* lines, int bits, int code, int r, int k) {
   byte = uint8_t(byte | code << (bits * (quad % per_line)));
 }
 
+/// Puts digit `code` of row r, element k of a span (a row or block) of `padded` codes, into the lines that
+/// start at `lines`: 80 codes in 4 lines of five digits a byte, the rest 16 a line. A byte b < 192 is 64*t4 +
+/// c, any other 192 + 17*t4 + (c - 64), with c = t0 + 3 t1 + 9 t2 + 27 t3.
+inline void put_trit(uint8_t* lines, int code, size_t r, size_t k, size_t padded) {
+  const size_t group = k / 80, in = k % 80, whole = padded / 80;
+  const bool fifth = group < whole && in >= 64;
+  const size_t line = fifth ? (in - 64) / 4 : in / 16, digit = fifth ? 4 : in % 16 / 4;
+  uint8_t& byte = lines[(group * 4 + line) * 64 + 4 * r + k % 4];
+  int c = byte < 192 ? byte % 64 : 64 + (byte - 192) % 17, t4 = byte < 192 ? byte / 64 : (byte - 192) / 17;
+  constexpr int kPower[] = {1, 3, 9, 27};
+  if (fifth)
+    t4 = code;
+  else
+    c += code * kPower[digit];
+  byte = uint8_t(c < 64 ? 64 * t4 + c : 192 + 17 * t4 + c - 64);
+}
+
 inline void put_code(uint8_t* lines, int bits, int code, int r, int k) {
   switch (bits) {
     case 3:
@@ -56,7 +73,9 @@ inline Packed pack(const QMatrix& w, bool f32_scales = false, size_t gap = 0) {
   Packed p;
   p.n_panels = (w.rows + 15) / 16;
   p.n_chunks = (w.depth + 31) / 32;
-  const size_t code_bytes = p.n_chunks * size_t(w.bits) * 64;
+  const size_t span = w.fold == Fold::kRow ? 32 * p.n_chunks : w.block;  // of trits
+  const size_t span_bytes = (span / 80 * 4 + span % 80 / 16) * 64;
+  const size_t code_bytes = w.trits ? 32 * p.n_chunks / span * span_bytes : p.n_chunks * size_t(w.bits) * 64;
   p.meta_offset = code_bytes + gap;
   p.panel_bytes = (p.meta_offset + w.n_blocks() * block_bytes + 63) / 64 * 64;
   p.bytes.assign(p.n_panels * p.panel_bytes, 0);
@@ -75,8 +94,11 @@ inline Packed pack(const QMatrix& w, bool f32_scales = false, size_t gap = 0) {
     uint8_t* const panel = &p.bytes[r / 16 * p.panel_bytes];
     const size_t lane = r % 16;
     for (size_t k = 0; k < w.depth; ++k) {
-      put_code(panel + k / 32 * size_t(w.bits) * 64, w.bits, w.codes[r * w.depth + k], int(lane),
-               int(k % 32));
+      if (w.trits)
+        put_trit(panel + k / span * span_bytes, w.codes[r * w.depth + k], lane, k % span, span);
+      else
+        put_code(panel + k / 32 * size_t(w.bits) * 64, w.bits, w.codes[r * w.depth + k], int(lane),
+                 int(k % 32));
     }
     for (size_t b = 0; b < w.n_blocks(); ++b) {
       uint8_t* const meta = panel + p.meta_offset + b * block_bytes;

@@ -25,6 +25,7 @@ struct QMatrix {
   int bits = 2;
   int zero = 0;
   bool has_min = false;
+  bool trits = false;             ///< Codes are 0, 1 and 2, and packed five in a byte.
   std::vector<uint8_t> codebook;  ///< 16 bytes, or empty.
   size_t rows = 0, depth = 0;
   size_t block = 0;            ///< Elements; block and super folds. depth % block == 0.

@@ -27,18 +27,33 @@ bool finite_f16(const uint16_t* x, size_t n) {
   return std::none_of(x, x + n, [](uint16_t h) { return (h & 0x7c00) == 0x7c00; });
 }
 
+/// Five ternary digits a byte if the best set that reads them is no lesser one than the best for two bits.
+bool packs_trits(const formats::CodeSpec& s) {
+  if (!s.ternary) return false;
+  const kernels::Kernel* five = kernels::find(Family::qgemm, variant_name(s, true));
+  const kernels::Kernel* two = kernels::find(Family::qgemm, variant_name(s));
+  for (const kernels::Isa& isa : kernels::isas()) {
+    if (five && isa.name == std::string_view(five->isa)) return true;
+    if (two && isa.name == std::string_view(two->isa)) return false;
+  }
+  return false;
+}
+
 size_t sum_block(const formats::CodeSpec& s) { return s.fold == Fold::kSuper ? s.sub : s.block; }
 
 }  // namespace
 
 size_t packed_bytes(const formats::Format& f, size_t rows, size_t depth) {
-  return f.codes.fold == Fold::kFloat ? 0 : packed_layout(f.codes, rows, depth, false).bytes();
+  return f.codes.fold == Fold::kFloat
+             ? 0
+             : packed_layout(f.codes, rows, depth, false, packs_trits(f.codes)).bytes();
 }
 
 Result<Weight> weight_of_panels(const PackedLayout& layout, const uint8_t* panels) {
   STERNA_RETURN_IF_ERROR(kernels::first_active_isa().status());
-  const kernels::Kernel* k = kernels::find(Family::qgemm, variant_name(layout.spec));
-  if (!k) return no_kernel(variant_name(layout.spec));
+  const std::string variant = variant_name(layout.spec, layout.trits);
+  const kernels::Kernel* k = kernels::find(Family::qgemm, variant);
+  if (!k) return no_kernel(variant);
   Weight w;
   w.rows = layout.rows, w.depth = layout.depth, w.data = panels, w.layout = layout;
   w.qgemm = kernels::as<kernels::QGemmFn>(*k);
@@ -64,7 +79,7 @@ Result<Weight> make_weight(const formats::Format& f, const uint8_t* tensor, size
   }
 
   const formats::CodeSpec& spec = f.codes;
-  const PackedLayout layout = packed_layout(spec, rows, depth, false);
+  const PackedLayout layout = packed_layout(spec, rows, depth, false, packs_trits(spec));
   const size_t n_blocks = spec.block ? depth / spec.block : 0, n_subs = spec.sub ? depth / spec.sub : 0;
   const float scale = formats::tensor_scale(f, tensor, depth, rows);
   if (!(scale - scale == 0)) return Status(Code::kCorrupt, "its scale is not a finite number");

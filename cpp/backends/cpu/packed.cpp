@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/checked_math.h"
+#include "kernels/contract/trits.h"
 
 namespace sterna::cpu {
 namespace {
@@ -58,6 +59,23 @@ void pack_chunk(int bits, const uint8_t* codes, uint8_t* lane) {
   }
 }
 
+/// The lines of n codes of one row, padded with zeros to a multiple of 16: five digits a byte. Returns past
+/// the last.
+uint8_t* pack_trits(const uint8_t* codes, size_t n, size_t padded, uint8_t* lane) {
+  const auto digit = [&](size_t k) { return k < n ? codes[k] : 0; };
+  for (size_t k = 0; k < padded;) {
+    const bool whole = padded - k >= 80;
+    for (size_t l = 0; l < (whole ? 4 : 1); l++, lane += 64)
+      for (size_t j = 0; j < 4; j++) {
+        const size_t first = k + 16 * l + j;
+        lane[j] = kernels::encode_trits(digit(first), digit(first + 4), digit(first + 8), digit(first + 12),
+                                        whole ? digit(k + 64 + 4 * l + j) : 0);
+      }
+    k += whole ? 80 : 16;
+  }
+  return lane;
+}
+
 /// Copies column b of a [16][n] array of T into 16 consecutive T.
 template <class T>
 uint8_t* put_column(const void* from, size_t n, size_t b, uint8_t* to) {
@@ -68,17 +86,23 @@ uint8_t* put_column(const void* from, size_t n, size_t b, uint8_t* to) {
 
 }  // namespace
 
-PackedLayout packed_layout(const formats::CodeSpec& spec, size_t rows, size_t depth, bool f32_scales) {
-  PackedLayout l{spec, rows, depth, f32_scales};
+PackedLayout packed_layout(const formats::CodeSpec& spec, size_t rows, size_t depth, bool f32_scales,
+                           bool trits) {
+  PackedLayout l{spec, rows, depth, f32_scales, trits};
   l.n_chunks = ceil_div(depth, 32);
   l.n_panels = ceil_div(rows, 16);
   l.meta_offset = l.n_chunks * spec.bits * 64;
+  if (trits) {
+    const size_t span = spec.block ? spec.block : 32 * l.n_chunks;
+    l.meta_offset = 32 * l.n_chunks / span * kernels::trit_lines(span / 16) * 64;
+  }
   const size_t meta = spec.fold == Fold::kRow ? 64 : depth / spec.block * meta_bytes_per_block(l);
   l.panel_bytes = round_up(l.meta_offset + meta, 64);
   return l;
 }
 
-std::string variant_name(const formats::CodeSpec& s) {
+std::string variant_name(const formats::CodeSpec& s, bool trits) {
+  if (trits) return s.fold == Fold::kRow ? "t5_row" : "t5_block";
   std::string name = "w";
   name += char('0' + s.bits);
   if (s.codebook) name += 'c';
@@ -92,6 +116,12 @@ void pack_panel(const PackedLayout& l, const PanelSource& source, uint8_t* panel
   const formats::CodeSpec& s = l.spec;
   for (size_t r = 0; r < 16; r++) {
     const uint8_t* codes = source.codes + r * l.depth;
+    if (l.trits) {
+      uint8_t* lane = panel + 4 * r;
+      const size_t span = s.block ? s.block : l.depth;
+      for (size_t k = 0; k < l.depth; k += span) lane = pack_trits(codes + k, span, round_up(span, 32), lane);
+      continue;
+    }
     for (size_t c = 0; c < l.n_chunks; c++) {
       uint8_t* lane = panel + c * s.bits * 64 + 4 * r;
       if (const size_t left = l.depth - 32 * c; left < 32) {

@@ -15,14 +15,17 @@ struct PackedLayout {
   formats::CodeSpec spec;
   size_t rows = 0, depth = 0;
   bool f32_scales = false;
+  bool trits = false;  ///< Five ternary digits a byte (kernels/contract/trits.h).
   size_t n_chunks = 0, n_panels = 0, meta_offset = 0, panel_bytes = 0;
   size_t bytes() const { return n_panels * panel_bytes; }
 };
 
-PackedLayout packed_layout(const formats::CodeSpec& spec, size_t rows, size_t depth, bool f32_scales);
+/// `trits`: spec.ternary codes, row or block fold, packed five in a byte.
+PackedLayout packed_layout(const formats::CodeSpec& spec, size_t rows, size_t depth, bool f32_scales,
+                           bool trits = false);
 
 /// The variant name of the kernels that read this: "w2_row", "w4m_super32", ...
-std::string variant_name(const formats::CodeSpec& spec);
+std::string variant_name(const formats::CodeSpec& spec, bool trits = false);
 
 /// One panel's source: 16 rows of decoded codes and scales, missing rows zero. Strides are row-major by
 /// `depth` etc.

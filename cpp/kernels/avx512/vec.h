@@ -89,6 +89,7 @@ struct B {
   __m512i v;
   static B zero() { return {_mm512_setzero_si512()}; }
   static B load(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+  void store(uint8_t* p) const { _mm512_storeu_si512(p, v); }
   friend B operator|(B a, B b) { return {_mm512_or_si512(a.v, b.v)}; }
 };
 /// `count` bits of each byte starting at bit `from`, moved to bit `to`; the other bits zero.

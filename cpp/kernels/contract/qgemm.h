@@ -11,7 +11,11 @@
 //     3 bits: low 2 as 2 bits (lines 0,1), high 1 as 1 bit (line 2)
 //     5 bits: low 4 as 4 bits (lines 0-3), high 1 as 1 bit (line 4)
 //     6 bits: low 4 as 4 bits (lines 0-3), high 2 as 2 bits (lines 4,5)
-//   Scales ("meta"): row fold: f32[16]. Block fold: per block f16 d[16], then f16 m[16] if has_min.
+//   Ternary codes of the variants t5_row and t5_block: not chunks but, for each 80 k of the row (t5_block: of
+//   the block), 4 lines of bytes with five digits (trits.h); byte 4r+j of line l (l = 0..3) has row r's k =
+//   16l+j, 16l+4+j, 16l+8+j, 16l+12+j and 64+4l+j. The last 16, 32, 48 or 64 k of a row or block that is no
+//   multiple of 80 are 1 to 4 lines with a zero fifth digit. Scales ("meta"): row fold: f32[16]. Block fold:
+//   per block f16 d[16], then f16 m[16] if has_min.
 //     Super fold: per block f16 d[16], f16 m[16] if has_min, then for each sub-block of the block:
 //     i8 sc[16], u8 mn[16] if has_min; except sub 16 with min (Q2_K): one u8[16] with sc in the low and mn in
 //     the high nibble.
@@ -29,7 +33,7 @@
 namespace sterna::kernels {
 
 /// What a qgemm kernel is chosen by. Variant names: w<bits>[c][m]_<fold>[<sub>], c = codebook, m = has_min:
-/// "w4m_super32".
+/// "w4m_super32". Ternary codes, five in a byte: t5_row and t5_block.
 struct QGemmVariant {
   int bits;
   Fold fold;

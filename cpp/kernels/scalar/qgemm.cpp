@@ -3,6 +3,7 @@
 #include "kernels/scalar/vec.h"
 // the source, for those vectors
 #include "kernels/generic/define.h"
-#include "kernels/generic/qgemm.inl.h"
-// the list, defined from that source
+#include "kernels/generic/trits.inl.h"
+// the lists, defined from that source
 #include "kernels/generic/qgemm.inc"
+#include "kernels/generic/trits.inc"

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "base/half.h"
+#include "kernels/contract/trits.h"
 
 namespace {
 
@@ -135,6 +136,9 @@ struct B {
     __builtin_memcpy(b.v, p, 64);
     return b;
   }
+  void store(uint8_t* p) const {
+    for (int i = 0; i < 64; i++) p[i] = v[i];
+  }
   friend B operator|(B a, B b) {
     for (int i = 0; i < 64; i++) a.v[i] |= b.v[i];
     return a;
@@ -156,14 +160,34 @@ inline B lookup16(B table, B index) {
   return index;
 }
 
+/// Digits 0..3 of each byte in its bit pairs, and digit 4 in its bits 6 and 7 (the other bits zero).
+struct Trits {
+  B four, fifth;
+};
+inline Trits decode_trits(B line) {
+  using sterna::kernels::kTritTables;
+  Trits t;
+  for (int i = 0; i < 64; i++) {
+    const uint8_t b = line.v[i];
+    t.four.v[i] = b < 192 ? kTritTables.low[b & 63] : kTritTables.high[b & 63];
+    t.fifth.v[i] = b < 192 ? b & 192 : kTritTables.high_fifth[b & 63];
+  }
+  return t;
+}
+
+/// acc + code * activation of one quad.
+inline I dot(I acc, B q, const int8_t* a) {
+  for (int r = 0; r < 16; r++)
+    for (int j = 0; j < 4; j++) acc.v[r] += q.v[4 * r + j] * a[j];
+  return acc;
+}
+
 /// acc[p] += sum over 4 quads of code * activation; lane r takes bytes 4r..4r+3 of each quad of panel p with
 /// a[4i..4i+3].
 template <int max_code, int P>
 inline void dot4(I acc[P], const B q[P][4], const int8_t* a) {
   for (int p = 0; p < P; p++)
-    for (int i = 0; i < 4; i++)
-      for (int r = 0; r < 16; r++)
-        for (int j = 0; j < 4; j++) acc[p].v[r] += q[p][i].v[4 * r + j] * a[4 * i + j];
+    for (int i = 0; i < 4; i++) acc[p] = dot(acc[p], q[p][i], a + 4 * i);
 }
 
 }  // namespace

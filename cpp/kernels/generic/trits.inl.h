@@ -1,0 +1,179 @@
+// The t5 variants: ternary codes, five in a byte (contract/trits.h). As qgemm.inl.h, on lines that
+// decode_trits() of the ISA's vec.h turns into a 2-bit line of 16 k and a line with a fifth digit.
+#pragma once
+
+#include "kernels/contract/trits.h"
+#include "kernels/generic/qgemm.inl.h"
+
+namespace {
+namespace qgemm {
+
+/// Adds `units` times 16 k of P panels, `stride` bytes apart, to acc[token][panel][plane]; returns the lines
+/// consumed. With L = 4 accumulators an output's plane i is multiplied by 4^i, with 1 it is not.
+template <int P, int N, int L>
+inline size_t add_trits(const QGemmArgs& g, const uint8_t* codes, size_t stride, size_t units,
+                        const int8_t* act, I (*acc)[P][L]) {
+  const uint8_t* const start = codes;
+  const auto line = [&](const int8_t* a, const int8_t* fifth) {
+    Trits t[P];
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) {
+      if constexpr (N <= 4) __builtin_prefetch(codes + p * stride + kPrefetchBytes);
+      t[p] = decode_trits(B::load(codes + p * stride));
+    }
+    if constexpr (L == 4) {
+#pragma GCC unroll 4
+      for (int p = 0; p < P; p++) {
+        const B q[4] = {move_bits<0, 2, 0>(t[p].four), move_bits<2, 2, 2>(t[p].four),
+                        move_bits<4, 2, 4>(t[p].four), move_bits<6, 2, 6>(t[p].four)};
+#pragma GCC unroll 4
+        for (int n = 0; n < N; n++) {
+#pragma GCC unroll 4
+          for (int i = 0; i < 4; i++) acc[n][p][i] = dot(acc[n][p][i], q[i], a + n * g.act_stride + 4 * i);
+          if (fifth) acc[n][p][3] = dot(acc[n][p][3], t[p].fifth, fifth + n * g.act_stride);
+        }
+      }
+    } else {
+      B q[P][4], f[P];
+#pragma GCC unroll 4
+      for (int p = 0; p < P; p++) {
+        q[p][0] = move_bits<0, 2, 0>(t[p].four), q[p][1] = move_bits<2, 2, 0>(t[p].four);
+        q[p][2] = move_bits<4, 2, 0>(t[p].four), q[p][3] = move_bits<6, 2, 0>(t[p].four);
+        f[p] = move_bits<6, 2, 0>(t[p].fifth);
+      }
+#pragma GCC unroll 16
+      for (int n = 0; n < N; n++) {
+        dot4<2, P>(&acc[n][0][0], q, a + n * g.act_stride);
+        if (fifth)
+          for (int p = 0; p < P; p++) acc[n][p][0] = dot(acc[n][p][0], f[p], fifth + n * g.act_stride);
+      }
+    }
+    codes += 64;
+  };
+  for (; units >= 5; units -= 5, act += 80)
+#pragma GCC unroll 4
+    for (int l = 0; l < 4; l++) line(act + 16 * l, act + 64 + 4 * l);
+  for (; units > 0; units--, act += 16) line(act, nullptr);
+  return size_t(codes - start);
+}
+
+/// Panels panel, panel + step, ... (P of them) times N tokens.
+template <Fold fold, int P, int N>
+inline void tile_of_trits(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
+  constexpr int L = kPlanes && P * N <= 4 ? 4 : 1;
+  constexpr QGemmVariant kTwoBits{2, fold, 0, false, false};
+  const uint8_t* base = g.panels + panel * g.panel_bytes;
+  const size_t to_next = step * g.panel_bytes;
+  const int8_t* act = g.act + token * g.act_stride;
+  const float* a_scale = g.a_scale + token * g.a_scale_stride;
+  const int32_t* a_sum = g.a_sum + token * g.a_sum_stride;
+  const bool row = fold == Fold::kRow;
+  const size_t units = 2 * (row ? g.n_chunks : g.block_chunks),
+               n_blocks = row ? 1 : g.n_chunks / g.block_chunks;
+  const size_t scale_bytes = row || g.f32_scales ? 64 : 32;
+  const uint8_t* codes = base;
+  F y[N][P];
+  for (int n = 0; n < N; n++)
+    for (int p = 0; p < P; p++) y[n][p] = F::zero();
+  for (size_t b = 0; b < n_blocks; b++) {
+    I acc[N][P][L];
+#pragma GCC unroll 16
+    for (int n = 0; n < N; n++)
+#pragma GCC unroll 4
+      for (int p = 0; p < P; p++)
+        for (int i = 0; i < L; i++) acc[n][p][i] = I::zero();
+    codes += add_trits<P, N, L>(g, codes, to_next, units, act, acc);
+    act += 16 * units;
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) {
+      const F d = load_scale(base + p * to_next + g.meta_offset + b * scale_bytes, scale_bytes == 64);
+#pragma GCC unroll 16
+      for (int n = 0; n < N; n++) {
+        const F dot =
+            to_float(sum_of_planes<kTwoBits, L>(acc[n][p]) - I::set1(g.zero * a_sum[n * g.a_sum_stride + b]));
+        const F scale = d * F::set1(a_scale[n * g.a_scale_stride + b]);
+        y[n][p] = row ? dot * scale : fma(dot, scale, y[n][p]);
+      }
+    }
+  }
+  for (int p = 0; p < P; p++)
+    for (int n = 0; n < N; n++)
+      store_rows(g.out + (token + n) * g.out_stride + 16 * (panel + p * step),
+                 g.n_rows - 16 * (panel + p * step), y[n][p]);
+}
+
+/// `units` times 16 k of a panel as 2-bit lines; returns the lines consumed.
+inline size_t expand_trits(const uint8_t* codes, size_t units, uint8_t* lines) {
+  const uint8_t* const start = codes;
+  for (; units >= 5; units -= 5, codes += 4 * 64, lines += 5 * 64) {
+    Trits t[4];
+#pragma GCC unroll 4
+    for (int l = 0; l < 4; l++) {
+      t[l] = decode_trits(B::load(codes + 64 * l));
+      t[l].four.store(lines + 64 * l);
+    }
+    (move_bits<6, 2, 0>(t[0].fifth) | move_bits<6, 2, 2>(t[1].fifth) | move_bits<6, 2, 4>(t[2].fifth) |
+     t[3].fifth)
+        .store(lines + 4 * 64);
+  }
+  for (; units > 0; units--, codes += 64, lines += 64) decode_trits(B::load(codes)).four.store(lines);
+  return size_t(codes - start);
+}
+
+/// Many tokens: panels become 2-bit panels in the nearest cache, once for all tokens.
+template <Fold fold>
+void run_expanded(const QGemmArgs& g, uint8_t* scratch, size_t n_panels) {
+  const size_t n_blocks = fold == Fold::kRow ? 1 : g.n_chunks / g.block_chunks,
+               units = 2 * g.n_chunks / n_blocks;
+  const size_t meta_bytes = n_blocks * (fold == Fold::kRow || g.f32_scales ? 64 : 32);
+  QGemmArgs two = g;
+  two.panels = scratch;
+  two.meta_offset = 128 * g.n_chunks;
+  two.panel_bytes = two.meta_offset + meta_bytes;
+  for (size_t row = 0; row < g.n_rows; row += 16 * n_panels) {
+    two.out = g.out + row;
+    two.n_rows = g.n_rows - row < 16 * n_panels ? g.n_rows - row : 16 * n_panels;
+    for (size_t p = 0; 16 * p < two.n_rows; p++) {
+      const uint8_t* panel = g.panels + (row / 16 + p) * g.panel_bytes;
+      uint8_t* to = scratch + p * two.panel_bytes;
+      const uint8_t* codes = panel;
+      for (size_t b = 0; b < n_blocks; b++) codes += expand_trits(codes, units, to + 64 * units * b);
+      __builtin_memcpy(to + two.meta_offset, panel + g.meta_offset, meta_bytes);
+    }
+    run<QGemmVariant{2, fold, 0, false, false}>(two);
+  }
+}
+
+template <Fold fold>
+void run_trits(const QGemmArgs& g) {
+  const size_t n_panels = (g.n_rows + 15) / 16;
+  if (g.n_tokens >= 16) {
+    alignas(64) uint8_t scratch[64 << 10];
+    const size_t bytes = 192 * g.n_chunks + 64;  // at most, of a 2-bit panel with its scales
+    if (bytes <= sizeof scratch) return run_expanded<fold>(g, scratch, bytes <= sizeof scratch / 2 ? 2 : 1);
+  }
+  size_t p = 0;
+  if (g.n_tokens <= 2) {  // two memory streams
+    const auto far = [&]<int N>() {
+      for (; p < n_panels / 2; p++) tile_of_trits<fold, 2, N>(g, p, n_panels / 2, 0);
+      for (p = n_panels / 2 * 2; p < n_panels; p++) tile_of_trits<fold, 1, N>(g, p, 1, 0);
+    };
+    return g.n_tokens == 1 ? far.template operator()<1>() : far.template operator()<2>();
+  }
+  const auto sweep = [&]<int P, int N>() {
+    for (; p + P <= n_panels; p += P) {
+      size_t t = 0;
+      for (; t + N <= g.n_tokens; t += N) tile_of_trits<fold, P, N>(g, p, 1, t);
+      for (; t + 4 <= g.n_tokens; t += 4) tile_of_trits<fold, P, 4>(g, p, 1, t);
+      for (; t < g.n_tokens; t++) tile_of_trits<fold, P, 1>(g, p, 1, t);
+    }
+  };
+  if (g.n_tokens >= 8) sweep.template operator()<2, kTile / 2>();
+  sweep.template operator()<1, kTile>();
+}
+
+constexpr auto* t5_row = run_trits<sterna::Fold::kRow>;
+constexpr auto* t5_block = run_trits<sterna::Fold::kBlock>;
+
+}  // namespace qgemm
+}  // namespace
