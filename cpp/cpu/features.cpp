@@ -25,17 +25,30 @@ namespace sterna::cpu {
 bool has_scalar() { return true; }
 
 #if defined(__x86_64__)
-bool has_avx2() {
+namespace {
+bool detect_avx2() {
   unsigned eax, ebx, ecx = 0, edx;  // clang 16's builtin does not know "f16c": leaf 1, ecx bit 29
   const bool f16c = __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx >> 29 & 1);
   return f16c && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
-bool has_avx512() {
-  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+bool detect_avx512() {
+  return detect_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512vnni");
 }
-bool has_avx512_vbmi() { return has_avx512() && __builtin_cpu_supports("avx512vbmi"); }
+bool detect_avx512_vbmi() { return detect_avx512() && __builtin_cpu_supports("avx512vbmi"); }
+}  // namespace
+
+// Asked once: in a virtual machine every cpuid instruction costs tens of microseconds.
+#define STERNA_ONCE(isa)                    \
+  bool has_##isa() {                        \
+    static const bool has = detect_##isa(); \
+    return has;                             \
+  }
+STERNA_ONCE(avx2)
+STERNA_ONCE(avx512)
+STERNA_ONCE(avx512_vbmi)
+#undef STERNA_ONCE
 #else
 bool has_avx2() { return false; }
 bool has_avx512() { return false; }

@@ -130,7 +130,8 @@ Status Activations::reserve(size_t n_tokens, size_t max_depth, std::span<const W
     if (std::any_of(forms_.begin(), forms_.end(),
                     [&](const Form& f) { return f.block == s.block && f.sum_block == sum_block(s); }))
       continue;
-    Form f{s.block, sum_block(s), {}, {}, {}, 0, 0, 0};
+    Form f{s.block, sum_block(s), {}, {}, {}};
+    f.quantize = kernels::find_fn<kernels::QuantizeFn>(Family::quantize, f.block ? "block" : "row");
     f.code_stride = round_up(max_depth, 64) + 64;  // not a multiple of 4096: rows would share cache sets
     f.scale_stride = s.block ? max_depth / s.block : 1;
     f.sum_stride = s.block ? max_depth / f.sum_block : 1;
@@ -161,9 +162,8 @@ void Activations::quantize(size_t token) {
   for (size_t i = 0; i < forms_.size(); i++) {
     if (!active_[i]) continue;
     const Form& f = forms_[i];
-    auto* fn = kernels::find_fn<kernels::QuantizeFn>(Family::quantize, f.block ? "block" : "row");
-    fn({row(token), depth_, f.block, f.sum_block, f.codes.as<int8_t>() + token * f.code_stride,
-        f.scales.as<float>() + token * f.scale_stride, f.sums.as<int32_t>() + token * f.sum_stride});
+    f.quantize({row(token), depth_, f.block, f.sum_block, f.codes.as<int8_t>() + token * f.code_stride,
+                f.scales.as<float>() + token * f.scale_stride, f.sums.as<int32_t>() + token * f.sum_stride});
   }
 }
 

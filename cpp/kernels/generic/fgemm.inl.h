@@ -65,10 +65,10 @@ template <class W>
 void run(const FGemmArgs& g) {
   size_t row = 0;
   if (g.n_tokens < 4) {
-    const size_t step = g.n_rows / 8;
+    const size_t step = g.n_rows / 4;
     for (; row < step; row++)
-      for (size_t t = 0; t < g.n_tokens; t++) tile<W, 8, 1>(g, row, step, t);
-    row = 8 * step;
+      for (size_t t = 0; t < g.n_tokens; t++) tile<W, 4, 1>(g, row, step, t);
+    row = 4 * step;
   }
   for (; row + 4 <= g.n_rows; row += 4) {
     size_t t = 0;
