@@ -2,8 +2,8 @@
 """Compares Sterna with llama.cpp end to end in one interleaved run: both see the same state of the machine.
 
 For each thread count both engines are loaded, each in its own process, and then take turns: for every
-repetition pp (prompt processing, one batch) by one and the other, then tg (token generation) by one and the
-other; who begins alternates. Repetition 0 warms up and is not counted. Writes OUT.json with every sample and
+repetition each test, first by one, then by the other; who begins alternates. Tests are `pp N [D]`, prompt
+processing of N tokens in one batch, and `tg N [D]`, generation of N tokens, after D tokens of context. Repetition 0 warms up and is not counted. Writes OUT.json with every sample and
 OUT.md with medians.
 """
 
@@ -59,15 +59,14 @@ def measure(
     args: argparse.Namespace, engines: dict[str, tuple[str, str, str]], threads: int
 ) -> dict[str, dict]:
     """Per engine: description, peak RSS, and the seconds of every counted repetition of each test."""
-    context = max(args.prompt, args.gen) + 16
+    context = max(sum(map(int, test.split()[1:])) for test in args.tests) + 16
     children, results = {}, {}
     for name, (python, script, model) in engines.items():
         children[name] = Child(python, script, model, threads, context)
         results[name] = {**children[name].description, "seconds": {}}
-    tests = [f"pp {args.prompt}", f"tg {args.gen}"]
     for repetition in range(args.reps + 1):
         order = list(children) if repetition % 2 else list(children)[::-1]
-        for test in tests:
+        for test in args.tests:
             for name in order:
                 seconds = children[name].ask(test)["seconds"]
                 rate = int(test.split()[1]) / seconds
@@ -131,7 +130,7 @@ def markdown(report: dict) -> str:
             medians = [statistics.median(s) for s in samples]
             cells = [f"{m:.2f} ± {statistics.pstdev(s):.2f}" for m, s in zip(medians, samples, strict=True)]
             cells += [f"{medians[0] / medians[1]:.2f}"] if ratio else []
-            lines += [f"| {threads} | {test.replace(' ', '')} | {' | '.join(cells)} |"]
+            lines += [f"| {threads} | {test.replace(' ', '', 1).replace(' ', ' @ ')} | {' | '.join(cells)} |"]
         for key, label in (
             ("load_s", "load, s"),
             ("first_token_s", "load + first token, s"),
@@ -158,9 +157,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--reps", type=int, default=5)
     parser.add_argument(
-        "--prompt", type=int, default=512, help="tokens of the pp test, at most 512: one batch"
+        "--tests", nargs="+", default=["pp 512", "tg 64"], help='"pp N [DEPTH]" (N at most 512) and "tg N [DEPTH]"'
     )
-    parser.add_argument("--gen", type=int, default=64, help="tokens of the tg test")
     args = parser.parse_args()
     engines = {
         name: (python, script, model)

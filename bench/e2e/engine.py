@@ -1,10 +1,11 @@
 """The protocol between compare.py and an engine: a child that loads one model and obeys lines on stdin.
 
-    pp N   evaluate N random tokens in one batch from an empty cache      -> {"seconds": s}
-    tg N   evaluate N random tokens one by one from an empty cache        -> {"seconds": s}
-    quit                                                                  -> {"peak_rss_mib": m}
+    pp N [D]   evaluate N arbitrary tokens in one batch after D others        -> {"seconds": s}
+    tg N [D]   evaluate N arbitrary tokens one by one after D others          -> {"seconds": s}
+    quit                                                                      -> {"peak_rss_mib": m}
 
-Both compute the logits of the last token, on the CPU, and neither samples. Answers are JSON lines on stdout;
+Both compute the logits of the last token of each batch, on the CPU, and neither samples. The D tokens are not
+part of the time. Answers are JSON lines on stdout;
 the first one, unasked, describes the load.
 """
 
@@ -20,9 +21,9 @@ from typing import Protocol
 class Engine(Protocol):
     description: dict  # name, version and how it was built
 
-    def pp(self, n: int) -> float: ...
+    def pp(self, n: int, depth: int = 0) -> float: ...
 
-    def tg(self, n: int) -> float: ...
+    def tg(self, n: int, depth: int = 0) -> float: ...
 
 
 def peak_rss_mib() -> float:
@@ -51,9 +52,9 @@ def serve(load: Callable[[str, int, int], Engine]) -> None:
         file=answers,
     )
     for line in sys.stdin:
-        command, *argument = line.split()
+        command, *arguments = line.split()
         if command == "quit":
             print(json.dumps({"peak_rss_mib": peak_rss_mib()}), file=answers)
             return
-        seconds = {"pp": engine.pp, "tg": engine.tg}[command](int(argument[0]))
+        seconds = {"pp": engine.pp, "tg": engine.tg}[command](*map(int, arguments))
         print(json.dumps({"seconds": seconds}), file=answers)

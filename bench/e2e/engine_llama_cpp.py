@@ -25,28 +25,39 @@ class LlamaCpp:
             raise SystemExit(f"llama.cpp cannot make a context of {context} for {path}")
         self.n_vocab = llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(self.model))
         self.random = random.Random(1)
+        self.depth = 0
         self.description = {
             "engine": "llama.cpp",
             "version": f"llama-cpp-python {llama_cpp.__version__}",
             "build": llama_cpp.llama_print_system_info().decode().strip(),
         }
 
-    def _run(self, batch_sizes: list[int]) -> float:
-        llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(self.context), True)
+    def _decode(self, n: int) -> None:
+        tokens = (ctypes.c_int32 * n)(*(self.random.randrange(self.n_vocab) for _ in range(n)))
+        status = llama_cpp.llama_decode(self.context, llama_cpp.llama_batch_get_one(tokens, n))
+        if status:
+            raise RuntimeError(f"llama_decode of {n} tokens returned {status}")
+
+    def _run(self, batch_sizes: list[int], depth: int) -> float:
+        memory = llama_cpp.llama_get_memory(self.context)
+        if depth != self.depth:  # kept from run to run: filling a long context takes minutes
+            llama_cpp.llama_memory_clear(memory, True)
+            for first in range(0, depth, 512):
+                self._decode(min(512, depth - first))
+            self.depth = depth
+        llama_cpp.llama_memory_seq_rm(memory, 0, depth, -1)
+        llama_cpp.llama_synchronize(self.context)
         start = time.perf_counter()
         for n in batch_sizes:
-            tokens = (ctypes.c_int32 * n)(*(self.random.randrange(self.n_vocab) for _ in range(n)))
-            status = llama_cpp.llama_decode(self.context, llama_cpp.llama_batch_get_one(tokens, n))
-            if status:
-                raise RuntimeError(f"llama_decode of {n} tokens returned {status}")
+            self._decode(n)
         llama_cpp.llama_synchronize(self.context)
         return time.perf_counter() - start
 
-    def pp(self, n: int) -> float:
-        return self._run([n])
+    def pp(self, n: int, depth: int = 0) -> float:
+        return self._run([n], depth)
 
-    def tg(self, n: int) -> float:
-        return self._run([1] * n)
+    def tg(self, n: int, depth: int = 0) -> float:
+        return self._run([1] * n, depth)
 
 
 if __name__ == "__main__":

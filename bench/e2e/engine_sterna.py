@@ -9,11 +9,11 @@ class Sterna:
         self.model = sterna.load(path, n_threads=threads, n_ctx=context)
         self.description = {"engine": "sterna", "version": f"sterna {sterna.__version__}", "build": ""}
 
-    def pp(self, n: int) -> float:
-        return self.model.bench(n_prompt=n, n_gen=0)
+    def pp(self, n: int, depth: int = 0) -> float:
+        return self.model.bench(n_prompt=n, n_gen=0, n_depth=depth)
 
-    def tg(self, n: int) -> float:
-        return self.model.bench(n_prompt=0, n_gen=n)
+    def tg(self, n: int, depth: int = 0) -> float:
+        return self.model.bench(n_prompt=0, n_gen=n, n_depth=depth)
 
 
 if __name__ == "__main__":
