@@ -1,7 +1,7 @@
-// The kernel microbenchmark: every kernel of every supported instruction set on the matrices of
-// bench/shapes/*.txt, one thread, median of the calls that fit into --min-time. Prints a table; --json writes
-// google-benchmark's format. Matrices are cycled through copies that exceed the caches (--cold-mb), as the
-// weights of a real model are.
+// The kernel microbenchmark: the limits of this machine (limits.h), then every kernel of every supported
+// instruction set on the matrices of bench/shapes/*.txt, one thread, median of the calls that fit into
+// --min-time. Prints a table; --json writes google-benchmark's format. Matrices are cycled through copies
+// that exceed the caches (--cold-mb), as the weights of a real model are.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -22,6 +22,7 @@
 #include "kernels/contract/qgemm.h"
 #include "kernels/contract/trits.h"
 #include "kernels/registry.h"
+#include "limits.h"
 #include "sterna/cpu.h"
 
 namespace {
@@ -105,6 +106,7 @@ class Weights {
   }
   uint8_t* copy(size_t i) { return buffer_.data() + i % copies_ * bytes_; }
   size_t copies() const { return copies_; }
+  size_t bytes() const { return bytes_; }  ///< Of one copy.
 
  private:
   Buffer buffer_;
@@ -400,6 +402,21 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
     rows.back().work.run = nullptr;
   };
+  const auto limit = [&](const std::string& name, const Work& work, double seconds) {
+    if (!wanted(name)) return;
+    rows.push_back({name, 1, seconds, seconds, work});
+    std::printf("%-58s %12.2f %10.2f %10.2f\n", name.c_str(), seconds * 1e6, work.macs / seconds * 1e-9,
+                work.bytes / seconds * 1e-9);
+  };
+  if (wanted("limit/")) {
+    weights.resize(std::max<size_t>(o.cold_mb, 1) << 20, 0);
+    fill_noise(weights.copy(0), weights.bytes());
+    for (int streams : {1, 2, 4, 8})
+      limit("limit/read/" + std::to_string(streams), {0, double(weights.bytes()), nullptr},
+            double(weights.bytes()) / bench::read_rate(weights.copy(0), weights.bytes(), streams));
+    for (const bench::Peak& p : bench::integer_peaks())
+      limit("limit/" + p.name + "/" + p.isa, {p.macs, 0, nullptr}, 1);
+  }
   for (const kernels::Isa& isa : kernels::isas()) {
     if (!isa.supported()) continue;
     for (const Kernel* k : isa.kernels) {
