@@ -193,6 +193,9 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
       meta_bytes += g.block_chunks * (32 / w.sub) * (w.has_min && w.sub == 32 ? 32 : 16);
     const uint8_t* meta[P];
     for (int p = 0; p < P; p++) meta[p] = base + p * to_next + g.meta_offset;
+    if constexpr (N <= 4 && w.fold == Fold::kBlock)  // no stream leads to where the next panel's scales begin
+      for (int p = 0; p < P; p++)
+        for (int i = 0; i < 4; i++) __builtin_prefetch(meta[p] + g.panel_bytes + 64 * i);
     for (int p = 0; p < P; p++)
       for (int n = 0; n < N; n++) y[n][p] = F::zero();
     const size_t n_blocks = g.n_chunks / g.block_chunks;
