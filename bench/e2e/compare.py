@@ -157,7 +157,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--reps", type=int, default=5)
     parser.add_argument(
-        "--tests", nargs="+", default=["pp 512", "tg 64"], help='"pp N [DEPTH]" (N at most 512) and "tg N [DEPTH]"'
+        "--tests",
+        nargs="+",
+        default=["pp 512", "tg 64"],
+        help='"pp N [DEPTH]" (N at most 512) and "tg N [DEPTH]"',
     )
     args = parser.parse_args()
     engines = {
