@@ -3,7 +3,7 @@
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(STERNA_KNOWN_ISAS scalar avx2 avx512 avx512_vbmi)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
-  set(STERNA_KNOWN_ISAS scalar neon neon_dotprod)
+  set(STERNA_KNOWN_ISAS scalar neon neon_dotprod neon_i8mm)
 else()
   set(STERNA_KNOWN_ISAS scalar)
 endif()
@@ -12,6 +12,7 @@ set(STERNA_FLAGS_avx512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni 
 set(STERNA_FLAGS_avx512_vbmi ${STERNA_FLAGS_avx512} -mavx512vbmi)
 set(STERNA_FLAGS_neon -march=armv8-a)
 set(STERNA_FLAGS_neon_dotprod -march=armv8.2-a+dotprod)
+set(STERNA_FLAGS_neon_i8mm -march=armv8.2-a+dotprod+i8mm)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC bug 105593: its own AVX-512 intrinsics read an "undefined" vector and warn about it.
   foreach(isa avx512 avx512_vbmi)

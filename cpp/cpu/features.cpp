@@ -64,9 +64,17 @@ bool has_neon_dotprod() {
   return true;  // every 64-bit Apple CPU since 2018
 #endif
 }
+bool has_neon_i8mm() {
+#if defined(__linux__)
+  return has_neon_dotprod() && (getauxval(AT_HWCAP2) & HWCAP2_I8MM) != 0;
+#else
+  return false;  // Apple: since the M2, not asked here
+#endif
+}
 #else
 bool has_neon() { return false; }
 bool has_neon_dotprod() { return false; }
+bool has_neon_i8mm() { return false; }
 #endif
 
 namespace {

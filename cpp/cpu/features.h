@@ -10,5 +10,6 @@ bool has_avx512();
 bool has_avx512_vbmi();
 bool has_neon();
 bool has_neon_dotprod();
+bool has_neon_i8mm();
 
 }  // namespace sterna::cpu

@@ -26,6 +26,7 @@ ARROWS = {
     "cpp/kernels/isas": [],
     "cpp/kernels": ["cpp/kernels/contract", "cpp/kernels/generic", BASE],  # the folders of instruction sets
     "cpp/kernels/neon_dotprod": ["cpp/kernels/contract", "cpp/kernels/generic", "cpp/kernels/neon", BASE],
+    "cpp/kernels/neon_i8mm": ["cpp/kernels/contract", "cpp/kernels/generic", "cpp/kernels/neon", BASE],
     "cpp/threads": [BASE, PUBLIC],
     "cpp/backends/cpu": [*KERNELS, "cpp/threads", "cpp/formats", BASE, PUBLIC],
     "cpp/ops": ["cpp/backends/cpu", "cpp/formats", "cpp/threads", BASE, PUBLIC],

@@ -1,0 +1,100 @@
+// What qgemm_unpacked.inl.h needs of an instruction set, for avx2: vpmaddubsw, its 16-bit sums of pairs
+// widened only when the next quad could overflow them. Per 32 products then one vpmaddubsw and one vpaddw.
+#pragma once
+#define STERNA_QUADS  // not those of generic/quads.inl.h
+
+#include "kernels/avx2/vec.h"
+
+namespace {
+namespace qgemm {
+
+constexpr int kTokenTile = 4;  // 8 of the 16 registers hold sums
+
+/// Quads whose sums fit: a 16-bit lane takes two products of at most max_code * 128 per quad.
+constexpr int max_quads(int max_code) { return 32767 / (2 * 128 * max_code); }
+
+/// s[t] += sum over `n` quads at `codes` (`part` of each code) for token t, exact for n <= max_quads.
+template <int n, int T, class Part>
+inline void add_quads(__m256i s[T][2], const uint8_t* codes, const int8_t* act, size_t act_stride,
+                      Part part) {
+#pragma GCC unroll 8
+  for (int q = 0; q < n; q++) {
+    const __m256i c0 = part(_mm256_load_si256(reinterpret_cast<const __m256i*>(codes + 64 * q)));
+    const __m256i c1 = part(_mm256_load_si256(reinterpret_cast<const __m256i*>(codes + 64 * q + 32)));
+#pragma GCC unroll 8
+    for (int t = 0; t < T; t++) {
+      int32_t x;
+      std::memcpy(&x, act + size_t(t) * act_stride + 4 * q, 4);
+      const __m256i quad = _mm256_set1_epi32(x);
+      s[t][0] = add16(s[t][0], _mm256_maddubs_epi16(c0, quad));
+      s[t][1] = add16(s[t][1], _mm256_maddubs_epi16(c1, quad));
+    }
+  }
+}
+
+/// Two numbers of 16 bits per row, the operand of vpmaddwd.
+struct Pair {
+  __m256i lo, hi;
+  Pair() = default;
+  Pair(I a, I b) : lo(pack(a.lo, b.lo)), hi(pack(a.hi, b.hi)) {}
+  static __m256i pack(__m256i a, __m256i b) {
+    return _mm256_or_si256(_mm256_and_si256(a, _mm256_set1_epi32(0xffff)), _mm256_slli_epi32(b, 16));
+  }
+};
+/// p's first * xy[0] + its second * xy[1]; xy fit 16 bits.
+inline I dot2(const Pair& p, const int32_t* xy) {
+  const __m128i x = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(xy));
+  const __m256i both = _mm256_broadcastd_epi32(_mm_packs_epi32(x, x));
+  return {_mm256_madd_epi16(p.lo, both), _mm256_madd_epi16(p.hi, both)};
+}
+
+/// Stores the bytes of four quads where dot_quads() reads them.
+template <int max_code>
+inline void store_quads(uint8_t* p, const B q[4]) {
+  for (int i = 0; i < 4; i++) {
+    _mm256_store_si256(reinterpret_cast<__m256i*>(p + 64 * i), q[i].lo);
+    _mm256_store_si256(reinterpret_cast<__m256i*>(p + 64 * i + 32), q[i].hi);
+  }
+}
+
+/// acc[t] += factor * (sum over the n_quads at `codes` of code * activation of token t);
+/// n_quads is a multiple of `granule`, 4 or 8; `factor` is given twice.
+template <int max_code, int T, int granule>
+inline void dot_quads(I acc[T], const uint8_t* codes, size_t n_quads, const int8_t* act, size_t act_stride,
+                      const Pair& factor) {
+  const __m256i f0 = factor.lo, f1 = factor.hi;
+  constexpr int fit = max_quads(max_code == 255 ? 15 : max_code);
+  constexpr int n = fit < 4 ? 2 : fit < granule ? 4 : granule;  // quads of a step
+  constexpr size_t most = fit / n * n;                          // quads between two widenings
+  const auto accumulate = [&](size_t from, size_t to, auto part, __m256i m0, __m256i m1) {
+    __m256i s[T][2];
+    for (int t = 0; t < T; t++) s[t][0] = s[t][1] = _mm256_setzero_si256();
+    if constexpr (most == n) {
+      add_quads<n, T>(s, codes + 64 * from, act + 4 * from, act_stride, part);
+    } else {
+      for (size_t q = from; q < to; q += n) add_quads<n, T>(s, codes + 64 * q, act + 4 * q, act_stride, part);
+    }
+#pragma GCC unroll 8
+    for (int t = 0; t < T; t++) {
+      acc[t].lo = _mm256_add_epi32(acc[t].lo, _mm256_madd_epi16(s[t][0], m0));
+      acc[t].hi = _mm256_add_epi32(acc[t].hi, _mm256_madd_epi16(s[t][1], m1));
+    }
+  };
+  for (size_t q = 0; q < n_quads; q += most) {
+    const size_t end = n_quads - q < most ? n_quads : q + most;
+    if constexpr (max_code == 255) {  // as two nibbles
+      const __m256i low = _mm256_set1_epi8(15);
+      accumulate(
+          q, end, [&](__m256i c) { return _mm256_and_si256(c, low); }, f0, f1);
+      accumulate(
+          q, end, [&](__m256i c) { return _mm256_and_si256(_mm256_srli_epi16(c, 4), low); },
+          _mm256_slli_epi16(f0, 4), _mm256_slli_epi16(f1, 4));
+    } else {
+      accumulate(
+          q, end, [](__m256i c) { return c; }, f0, f1);
+    }
+  }
+}
+
+}  // namespace qgemm
+}  // namespace
