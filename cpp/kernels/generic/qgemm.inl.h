@@ -138,7 +138,7 @@ inline void add_half(const QGemmArgs& g, const uint8_t* const codes[P], const in
 
 /// Panels panel, panel + step, ... (P of them) times N tokens.
 template <QGemmVariant w, int P, int N>
-inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
+__attribute__((noinline)) void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
   const uint8_t* base = g.panels + panel * g.panel_bytes;
   const size_t to_next = step * g.panel_bytes;
   const int8_t* act = g.act + token * g.act_stride;
