@@ -34,6 +34,8 @@ std::string best_isa_of_cpu([[maybe_unused]] bool complete) {
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "avx2";
 #elif defined(__aarch64__) && defined(__linux__)
   constexpr unsigned long kAsimdDp = 1ul << 20;  // HWCAP_ASIMDDP of <asm/hwcap.h>, absent from old headers
+  constexpr unsigned long kI8mm = 1ul << 13;     // HWCAP2_I8MM
+  if (!complete && getauxval(AT_HWCAP2) & kI8mm) return "neon_i8mm";
   return getauxval(AT_HWCAP) & kAsimdDp ? "neon_dotprod" : "neon";
 #elif defined(__aarch64__)
   return "neon";
@@ -42,7 +44,9 @@ std::string best_isa_of_cpu([[maybe_unused]] bool complete) {
 }
 
 /// Instruction sets whose lists hold only what they do better; the rest of their work falls to the next one.
-static bool is_partial(const std::string& isa) { return isa == "amx" || isa == "avx512_vbmi"; }
+static bool is_partial(const std::string& isa) {
+  return isa == "amx" || isa == "avx512_vbmi" || isa == "neon_i8mm";
+}
 
 /// Variants of packings that only some sets read; the packer asks for them.
 static bool is_optional(const std::string& variant) { return variant.rfind("t5_", 0) == 0; }

@@ -22,7 +22,8 @@ def kernels_of(path: str) -> set[str]:
     """`family_variant` of each line of a list and of the lists that it includes."""
     text = read(path)
     found = {
-        f"{family}_{variant}" for family, variant in re.findall(r"^STERNA_KERNEL\((\w+), (\w+)\)", text, re.M)
+        f"{family}_{variant}"
+        for family, variant in re.findall(r"^STERNA_KERNEL(?:_AS)?\((\w+), (\w+)", text, re.M)
     }
     return found.union(
         *(kernels_of("cpp/" + name) for name in re.findall(r'^#include "([^"]+)"', text, re.M))
