@@ -175,6 +175,14 @@ class Completion:
         """Prompt tokens kept from the call before."""
 
     @property
+    def n_drafted(self) -> int:
+        """Tokens guessed by lookup."""
+
+    @property
+    def n_accepted(self) -> int:
+        """Of these, generated."""
+
+    @property
     def prompt_seconds(self) -> float: ...
     @property
     def decode_seconds(self) -> float: ...
@@ -320,6 +328,7 @@ class Model:
         repeat_last_n: int,
         seed: int,
         ignore_eos: bool,
+        lookup: int,
         stop: Sequence[str],
         on_token: Callable[[Token], object] | None,
         keep_going: Callable[[], object] | None,

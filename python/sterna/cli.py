@@ -48,7 +48,8 @@ def _print_timings(c: _core.Completion) -> None:
         return f"{n} tokens, {seconds:.2f} s, {n / seconds:.1f} t/s" if seconds > 0 else f"{n} tokens"
 
     status_line(f"prompt: {rate(c.n_prompt - c.n_reused, c.prompt_seconds)}")
-    status_line(f"decode: {rate(len(c.tokens), c.decode_seconds)} ({c.stop_reason})")
+    guesses = f", {c.n_accepted} of {c.n_drafted} guesses right" if c.n_drafted else ""
+    status_line(f"decode: {rate(len(c.tokens), c.decode_seconds)} ({c.stop_reason}){guesses}")
 
 
 # --- run --------------------------------------------------------------------------------------------------
@@ -66,6 +67,8 @@ def _add_sampling_flags(p: argparse.ArgumentParser) -> None:
     p.add_argument("--repeat-penalty", type=float, default=1.0, metavar="X", help="1: off")
     p.add_argument("--repeat-last-n", type=int, default=64, metavar="N", help="-1: the whole context")
     p.add_argument("--ignore-eos", action="store_true", help="go on after the end-of-generation token")
+    p.add_argument("--lookup", type=int, nargs="?", const=8, default=0, metavar="N",
+                   help="guess up to N (8) tokens from repetitions in the context; never changes the text")  # fmt: skip
     p.add_argument("-r", "--reverse-prompt", dest="stop", action="append", default=[], metavar="TEXT",
                    help="stop before this text; may be given more than once")  # fmt: skip
     p.add_argument(

@@ -54,6 +54,13 @@ def test_run_sampling_flags(tiny) -> None:
     assert out("run", "-p", PROMPT, *flags) == want + "\n"
 
 
+def test_run_lookup() -> None:
+    prompt, flags = "cp [OPTION] SOURCE DEST " * 4, ["-n", 24, "--no-display-prompt", *GREEDY]
+    plain, fast = run("run", "-p", prompt, *flags), run("run", "-p", prompt, "--lookup", *flags)
+    assert fast.stdout == plain.stdout and b"guesses" not in plain.stderr
+    assert re.search(rb" (\d+) of \d+ guesses right", fast.stderr)[1] != b"0"
+
+
 def test_run_prompt_from_file_and_stdin(tiny, tmp_path) -> None:
     text = "größe\n  tab\\n"
     want = text + tiny.generate(text, max_tokens=4, temperature=0) + "\n"
