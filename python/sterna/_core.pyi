@@ -42,7 +42,38 @@ class KernelInfo:
 
     @property
     def chosen(self) -> bool:
-        """It is the one in use for its variant."""
+        """It is the built-in choice for its variant."""
+
+class KernelTiming:
+    """One kernel multiplying a matrix with a number of tokens."""
+
+    @property
+    def kernel(self) -> str: ...
+    @property
+    def n_tokens(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def gmac_per_s(self) -> float:
+        """1e9 products per second."""
+
+    @property
+    def gb_per_s(self) -> float:
+        """1e9 bytes of packed weights per second."""
+
+    @property
+    def chosen(self) -> bool:
+        """In use for this number of tokens."""
+
+class KernelExplanation:
+    """What explain_kernels() returns."""
+
+    @property
+    def why(self) -> str:
+        """ "measured", "cached", "builtin" or "forced"."""
+
+    @property
+    def timings(self) -> list[KernelTiming]: ...
 
 def isas() -> list[IsaInfo]:
     """The instruction sets of this build, best first."""
@@ -50,6 +81,16 @@ def isas() -> list[IsaInfo]:
 def force_isa(name: str) -> None:
     """
     Use only `name` and the sets below it for what is loaded or packed from now on; "auto" lifts it.
+    """
+
+def set_kernel_choice(mode: str) -> None:
+    """
+    How kernels are chosen for what is loaded or packed from now on: "measured" (the default), "fresh", "builtin", or "auto": as STERNA_CHOICE says. Only changes speed.
+    """
+
+def explain_kernels(variant: str, rows: int, depth: int, n_tokens: Sequence[int]) -> KernelExplanation:
+    """
+    Time every kernel of a variant that can be chosen here on a matrix of arbitrary codes.
     """
 
 def kernels() -> list[KernelInfo]:
