@@ -12,7 +12,7 @@
 namespace sterna {
 namespace {
 
-constexpr uint64_t kMaxElements = 1 << 30, kMaxSum = 65535;  ///< Of the matrix; of an exact integer sum.
+constexpr uint64_t kMaxElements = 1 << 30, kMaxSum = 65536;  ///< Of the matrix; of an exact integer sum.
 constexpr size_t kMaxTokens = 4096;
 
 Status bad(const std::string& what) { return Status(Code::kInvalidArgument, "[explain] " + what); }
@@ -31,7 +31,7 @@ Result<KernelExplanation> explain_kernels(std::string_view variant, size_t rows,
       !checked_mul(rows, depth, &n) || n > kMaxElements)
     return bad("shape, got " + std::to_string(rows) + " x " + std::to_string(depth) +
                ", expected at most 2^30 elements and a depth " +
-               (spec.block ? "that is a multiple of " + std::to_string(step) : "of at most 65535"));
+               (spec.block ? "that is a multiple of " + std::to_string(step) : "of at most 65536"));
   for (const size_t t : n_tokens)
     if (t < 1 || t > kMaxTokens) return bad("tokens, got " + std::to_string(t) + ", expected 1 to 4096");
 

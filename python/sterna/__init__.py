@@ -28,7 +28,7 @@ from ._core import (
 )
 from .errors import UnsupportedError
 from .golden import selftest
-from .matmul import PackedWeights, dequantize, pack
+from .matmul import PackedWeights, dequantize, pack, pack_bcq
 from .model import GenerateOptions, Model, load, open_gguf
 
 __version__ = version()
@@ -58,6 +58,7 @@ __all__ = [
     "load",
     "open_gguf",
     "pack",
+    "pack_bcq",
     "selftest",
     "set_kernel_choice",
     "usable_cpus",

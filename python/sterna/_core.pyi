@@ -167,6 +167,7 @@ class PackedWeights:
         ],
         out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu")],
         n_threads: int,
+        act_bits: int,
     ) -> None: ...
 
 def pack(
@@ -174,6 +175,15 @@ def pack(
     scales: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
     bits: int,
     zero: int,
+    block: int,
+    codebook: Annotated[NDArray[numpy.int8], dict(shape=(None,), order="C", device="cpu", writable=False)]
+    | None,
+) -> PackedWeights: ...
+def pack_bcq(
+    codes: Annotated[
+        NDArray[numpy.uint8], dict(shape=(None, None, None), order="C", device="cpu", writable=False)
+    ],
+    scales: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
     block: int,
 ) -> PackedWeights: ...
 def dequantize(

@@ -226,7 +226,7 @@ TEST_SUITE("unit") {
     CHECK(code("w2_row", 0, 5, 1) == Code::kInvalidArgument);
     CHECK(code("w2_row", 3, 5, 0) == Code::kInvalidArgument);
     CHECK(code("w2_row", 3, 5, 4097) == Code::kInvalidArgument);
-    CHECK(code("w2_row", 3, 65536, 1) == Code::kInvalidArgument);
+    CHECK(code("w2_row", 3, 65537, 1) == Code::kInvalidArgument);
     CHECK(code("w2_block", 1 << 20, 1 << 20, 1) == Code::kInvalidArgument);
     CHECK(code("w2_block", 3, 96, 1) == Code::kInvalidArgument);
     CHECK(code("w4m_super32", 3, 128, 1) == Code::kInvalidArgument);

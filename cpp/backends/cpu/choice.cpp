@@ -157,7 +157,8 @@ Result<std::vector<double>> measure(std::span<const Kernel* const> kernels, cons
                                     out.as<float>() + row,
                                     rows,
                                     std::min(kRowsPerCall, rows - row),
-                                    n_tokens};
+                                    n_tokens,
+                                    kStreams};
       const auto begin = Clock::now();
       kernels::as<kernels::QGemmFn> (*kernels[i / n_calls])(args);
       best[i] = std::min(best[i], seconds_since(begin));

@@ -28,6 +28,9 @@ constexpr size_t token_case(size_t n_tokens) {
   return i;
 }
 
+/// Panels that a product with one token walks side by side (kernels::QGemmArgs).
+constexpr size_t kStreams = 2;
+
 struct Choice {
   std::array<const kernels::Kernel*, kTokenCases> kernel{};
   const char* why = "";  ///< "measured", "cached", "builtin" or "forced".

@@ -17,7 +17,6 @@ using kernels::Family;
 
 /// Tokens per block: their int8 rows stay in the second-level cache while the panels of a task pass by.
 constexpr size_t kTokenBlock = 128;
-constexpr size_t kStreams = 2;
 
 bool finite_f16(const uint16_t* x, size_t n) {
   return std::none_of(x, x + n, [](uint16_t h) { return (h & 0x7c00) == 0x7c00; });
