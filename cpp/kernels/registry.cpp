@@ -71,6 +71,11 @@ Result<size_t> first_active_isa() {
   return wanted == kNotForced ? first_supported() : wanted;
 }
 
+bool isa_is_forced() {
+  const char* env = std::getenv("STERNA_ISA");
+  return forced_isa.load() != kNotForced || !(!env || !*env || env == std::string_view("auto"));
+}
+
 std::vector<const Kernel*> candidates(Family family, std::string_view variant) {
   std::vector<const Kernel*> found;
   const auto first = first_active_isa();

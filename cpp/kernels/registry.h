@@ -38,6 +38,9 @@ Fn* find_fn(Family family, std::string_view variant) {
   return k ? as<Fn>(*k) : nullptr;
 }
 
+/// Whether force_isa() or STERNA_ISA restricts the choice.
+bool isa_is_forced();
+
 /// Index in isas() below which kernels are not chosen (0 = the best supported); kUnsupported if STERNA_ISA is
 /// wrong.
 Result<size_t> first_active_isa();

@@ -59,7 +59,7 @@ std::vector<TensorInfo> Decoder::tensors() const {
                                  : std::to_string(c.bits) + "-bit codes, " +
                                        (c.fold == Fold::kRow ? std::string("one scale a row")
                                                              : "scales per " + std::to_string(c.block)) +
-                                       "; packed in panels of 16 rows";
+                                       "; packed in panels of 16 rows; choice " + weight->why;
         if (t.name == "token_embd.weight") info.why += "; also the output matrix";
       }
     out.push_back(std::move(info));

@@ -1,8 +1,10 @@
-// Generation: reuse of the cached prefix, the sampling loop, stop texts, UTF-8-safe streaming.
+// Generation: reuse of the cached prefix, the sampling loop with looked-up drafts, stop texts, UTF-8-safe
+// streaming.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 
+#include "runtime/lookup.h"
 #include "runtime/sampler.h"
 #include "runtime/session.h"
 
@@ -11,6 +13,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 double seconds(Clock::time_point from) { return std::chrono::duration<double>(Clock::now() - from).count(); }
+
+constexpr int kMaxLookup = 64;
 
 Status check(const GenerateOptions& o) {
   const auto bad = [](const std::string& name, double got, const char* expected) {
@@ -24,6 +28,7 @@ Status check(const GenerateOptions& o) {
     return bad("repeat_penalty", o.repeat_penalty, "a finite number above 0");
   if (o.repeat_last_n < -1) return bad("repeat_last_n", o.repeat_last_n, "-1 or more");
   if (o.max_tokens < -1) return bad("max_tokens", o.max_tokens, "-1 or more");
+  if (o.lookup < 0 || o.lookup > kMaxLookup) return bad("lookup", o.lookup, "0 to 64");
   return {};
 }
 
@@ -81,9 +86,23 @@ Result<GenerateResult> Session::generate(std::span<const int32_t> prompt, const 
     result.stop = GenerateResult::Stop::kCallback;
     return result;
   }
-  std::vector<float> logits(decoder->n_vocab());
   std::vector<int32_t> history(prompt.begin(), prompt.end());
   Sampler sampler(o);
+  Lookup lookup(size_t(o.lookup));
+  std::vector<int32_t> draft;  // guesses that the last pass ran after the newest token ...
+  size_t confirmed = 0;        // ... and how many of them were generated since
+  std::vector<float> logits;
+  // The token after wanted token i of the last pass. One pass over the output matrix serves all of them.
+  const auto sample = [&](size_t i) -> Result<int32_t> {
+    const size_t n_vocab = decoder->n_vocab(), n = draft.size() + 1;
+    if (i == 0) {
+      logits.resize(n * n_vocab);
+      STERNA_RETURN_IF_ERROR(decoder->logits(0, n, logits.data()));
+    }
+    // Rows beyond the tokenizer's texts are padding of the matrix.
+    return sampler.sample(std::span(logits).subspan(i * n_vocab, std::min(n_vocab, tokenizer->size())),
+                          history);
+  };
   text::Utf8Stream utf8;
   Output output(o.stop);
   const auto emit = [&](int32_t id, const std::string& text) {
@@ -95,10 +114,7 @@ Result<GenerateResult> Session::generate(std::span<const int32_t> prompt, const 
 
   result.stop = GenerateResult::Stop::kLength;
   while (o.max_tokens < 0 || result.tokens.size() < size_t(o.max_tokens)) {
-    STERNA_RETURN_IF_ERROR(decoder->logits(0, 1, logits.data()));
-    // Rows beyond the tokenizer's texts are padding of the matrix.
-    const int32_t id =
-        sampler.sample(std::span(logits).first(std::min(logits.size(), tokenizer->size())), history);
+    STERNA_ASSIGN(const int32_t id, sample(confirmed));
     if (tokenizer->is_eog(id) && !o.ignore_eos) {
       result.stop = GenerateResult::Stop::kEnd;
       break;
@@ -110,12 +126,24 @@ Result<GenerateResult> Session::generate(std::span<const int32_t> prompt, const 
       result.stop = output.stopped() ? GenerateResult::Stop::kStopText : GenerateResult::Stop::kCallback;
       break;
     }
+    if (confirmed < draft.size() && draft[confirmed] == id) {  // the pass went on with this token
+      confirmed++, result.n_accepted++;
+      continue;
+    }
+    cached.resize(cached.size() - (draft.size() - confirmed));
     if (cached.size() >= decoder->n_ctx()) {
       result.stop = GenerateResult::Stop::kContext;
       break;
     }
     if (result.tokens.size() == size_t(o.max_tokens)) break;
-    if (Status s = extend({&id, 1}, 1, o.keep_going); !s.ok()) {
+    lookup.learn(draft.size(), confirmed);
+    size_t room = std::min(decoder->n_batch(), decoder->n_ctx() - cached.size()) - 1;
+    if (o.max_tokens >= 0) room = std::min(room, size_t(o.max_tokens) - result.tokens.size() - 1);
+    draft = lookup.propose(history, room);
+    confirmed = 0, result.n_drafted += draft.size();
+    std::vector<int32_t> pass{id};
+    pass.insert(pass.end(), draft.begin(), draft.end());
+    if (Status s = extend(pass, pass.size(), o.keep_going); !s.ok()) {
       if (s.code() != Code::kCancelled) return s;
       result.stop = GenerateResult::Stop::kCallback;
       break;

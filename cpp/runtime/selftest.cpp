@@ -42,33 +42,9 @@ std::vector<T> bytes(Random& r, size_t n, int mask) {
   return v;
 }
 
-/// The spec that a variant's name (contract/qgemm.h) describes, with made-up zero point and block.
-formats::CodeSpec spec_of(const std::string& variant) {
-  static constexpr uint8_t kCodebook[16] = {1,   24,  45,  63,  79,  93,  106, 118,
-                                            129, 141, 153, 166, 181, 197, 217, 241};
-  formats::CodeSpec s;
-  s.ternary = variant[0] == 't';
-  s.bits = uint8_t(s.ternary ? 2 : variant[1] - '0');
-  s.mul = s.bits == 1 ? 2 : 1;
-  const std::string flags = variant.substr(2, variant.find('_') - 2);
-  s.has_min = flags.find('m') != std::string::npos;
-  if (flags.find('c') != std::string::npos) s.codebook = kCodebook;
-  s.zero = s.codebook ? 128 : int16_t((1 << s.bits) / 2);
-  if (variant.ends_with("_row")) {
-    s.fold = Fold::kRow;
-  } else if (variant.ends_with("_block")) {
-    s.fold = Fold::kBlock, s.block = s.ternary ? 256 : 64;
-  } else {
-    s.fold = Fold::kSuper, s.block = 256,
-    s.sub = uint8_t(std::stoi(variant.substr(variant.find("super") + 5)));
-    if (s.has_min) s.zero = 0;
-  }
-  return s;
-}
-
 std::vector<float> run_qgemm(const Kernel& k) {
   Random r(1);
-  const formats::CodeSpec s = spec_of(k.variant);
+  const formats::CodeSpec s = cpu::example_spec(k.variant);
   const cpu::PackedLayout l = cpu::packed_layout(s, kRows, kDepth, false, s.ternary);
   const size_t n_blocks = s.block ? kDepth / s.block : 1, n_subs = s.sub ? kDepth / s.sub : n_blocks;
   std::vector<uint8_t> panels(l.bytes() + 64);

@@ -25,6 +25,7 @@ int generate(const Options& o) {
   g.repeat_last_n = o.repeat_last_n;
   g.seed = o.seed < 0 ? std::random_device()() : uint64_t(o.seed);
   g.ignore_eos = o.ignore_eos;
+  g.lookup = o.lookup;
   bool written = true;
   const auto write = [&](const std::string& text) {
     written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
@@ -39,9 +40,11 @@ int generate(const Options& o) {
 
   const GenerateResult& r = result.value();
   const auto rate = [](size_t n, double seconds) { return seconds > 0 ? double(n) / seconds : 0.0; };
-  std::fprintf(stderr, "prompt: %zu tokens, %.1f t/s; generated: %zu tokens, %.1f t/s\n", r.n_prompt,
+  std::fprintf(stderr, "prompt: %zu tokens, %.1f t/s; generated: %zu tokens, %.1f t/s", r.n_prompt,
                rate(r.n_prompt - r.n_reused, r.prompt_seconds), r.tokens.size(),
                rate(r.tokens.size(), r.decode_seconds));
+  if (r.n_drafted) std::fprintf(stderr, "; %zu of %zu guesses right", r.n_accepted, r.n_drafted);
+  std::fputc('\n', stderr);
   return interrupted() ? kInterrupted : kSuccess;
 }
 

@@ -22,6 +22,7 @@ struct Options {
   float min_p = GenerateOptions().min_p;
   float repeat_penalty = GenerateOptions().repeat_penalty;
   int repeat_last_n = GenerateOptions().repeat_last_n;
+  int lookup = GenerateOptions().lookup;
   bool ignore_eos = false, hide_prompt = false;
   int n_prompt = 512, n_gen = 128, n_depth = 0,
       repetitions = 5;  ///< Of bench; the defaults are llama-bench's.

@@ -1,8 +1,13 @@
 // The raw low-bit matmul: pack integer codes once, multiply by many activations.
 //   y[t][r] = sum over k of value(r, k) * x[t][k],   value = scale * (mul*code - zero)
-// x is quantized to int8 per token (one scale per row of weights) or per block (block scales), as arithmetic
-// of the library prescribes; the result has the same bits on every instruction set and for every number of
-// threads.
+// x is quantized to 4, 8 or 16 bits per token (one scale per row of weights) or per block (block scales), as
+// the arithmetic of the library prescribes; the result has the same bits on every instruction set and for
+// every number of threads.
+//
+// Activations. With amax the largest |x| of the token or block and L = 7, 127 or 32639 for 4, 8 or 16 bits:
+// code = rne(x * (L / amax)), scale = amax / L. A row's amax is at least 1e-5; a block whose L / amax is not
+// finite has scale 0. 16 bits are two planes of int8, code = 256*hi + lo with lo in -128..127 (hence 32639 =
+// 127*256 + 127), and y = y(hi, 256*scale) + y(lo, scale), each as with 8 bits, one f32 addition.
 #pragma once
 
 #include <cstddef>
@@ -15,10 +20,12 @@
 namespace sterna {
 
 struct PackOptions {
-  int bits = 2;  ///< 1, 2, 4 or 8; codes must be < 2^bits.
+  int bits = 2;  ///< 1 to 8; codes must be < 2^bits. 7 takes the memory of 8.
   int zero =
       1;  ///< value = scale * (code - zero); for 1 bit value = scale * (2*code - 1) and zero is ignored.
   size_t block = 0;  ///< Elements per scale: 0 = one scale per row; else a multiple of 32 that divides depth.
+  /// If not empty, 2^bits values (bits up to 4; takes the memory of 4): value = scale * codebook[code].
+  std::span<const int8_t> codebook = {};
 };
 
 /// Packed weights of a matrix (rows x depth), immutable, usable from several threads at once.
@@ -28,17 +35,23 @@ class PackedWeights {
   /// Errors: kInvalidArgument naming the argument; kOutOfMemory.
   static Result<PackedWeights> pack(std::span<const uint8_t> codes, std::span<const float> scales,
                                     size_t rows, size_t depth, const PackOptions& options);
+  /// Binary-coded weights (BCQ): value(r, k) = sum over planes p of scale_p * (2*code_p - 1). codes: [planes]
+  /// [rows][depth] of 0 and 1, scales: [planes][rows] or [planes][rows][depth/block], 1 to 8 planes. The
+  /// planes' products are added in order, in f32.
+  static Result<PackedWeights> pack_bcq(std::span<const uint8_t> codes, std::span<const float> scales,
+                                        size_t n_planes, size_t rows, size_t depth, size_t block);
   PackedWeights(PackedWeights&&) noexcept;
   PackedWeights& operator=(PackedWeights&&) noexcept;
   ~PackedWeights();
 
   /// x: n_tokens rows of depth floats, out: n_tokens rows of rows() floats, both contiguous, not overlapping.
-  /// n_threads: 1..1024. Errors: kInvalidArgument naming sizes; kOutOfMemory.
-  Status matmul(std::span<const float> x, std::span<float> out, size_t n_tokens, int n_threads) const;
+  /// n_threads: 1..1024. act_bits: 4, 8 or 16. Errors: kInvalidArgument naming sizes; kOutOfMemory.
+  Status matmul(std::span<const float> x, std::span<float> out, size_t n_tokens, int n_threads,
+                int act_bits = 8) const;
 
   size_t rows() const;
   size_t depth() const;
-  int bits() const;
+  int bits() const;            ///< Of a code; planes of pack_bcq().
   size_t bytes() const;        ///< Packed size in memory.
   const char* kernel() const;  ///< The kernel in use, e.g. "qgemm_w2_row_avx512".
 

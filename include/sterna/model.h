@@ -39,6 +39,7 @@ struct GenerateOptions {
   float repeat_penalty = 1.0f;    ///< 1: off.
   int repeat_last_n = 64;         ///< Tokens the penalty looks back on; -1 = the whole context.
   uint64_t seed = 0;              ///< Same seed, same text, on every machine.
+  int lookup = 0;                 ///< Most tokens (0..64) to guess from repetitions; only changes the time.
   bool ignore_eos = false;        ///< Go on after the end-of-generation tokens.
   bool parse_special = true;      ///< Texts of control tokens in the prompt become those tokens.
   bool add_special = true;        ///< Add bos (eos) as the model's tokenizer asks.
@@ -57,8 +58,9 @@ struct GenerateResult {
   std::string text;
   std::vector<int32_t> tokens;  ///< Generated ids, without the one that ended the generation.
   enum class Stop { kEnd, kLength, kContext, kStopText, kCallback } stop;
-  size_t n_prompt = 0;  ///< Prompt tokens.
-  size_t n_reused = 0;  ///< Of these, already in the KV cache from the call before.
+  size_t n_prompt = 0;                   ///< Prompt tokens.
+  size_t n_reused = 0;                   ///< Of these, already in the KV cache from the call before.
+  size_t n_drafted = 0, n_accepted = 0;  ///< Tokens guessed by lookup; of these, generated.
   double prompt_seconds = 0, decode_seconds = 0;
 };
 

@@ -13,7 +13,7 @@ struct KernelInfo {
   std::string name;  ///< "qgemm_w2_row_avx512"
   std::string family, variant, isa;
   bool supported;  ///< This machine can run it.
-  bool chosen;     ///< It is the one in use for its variant.
+  bool chosen;     ///< The built-in choice for its variant (choice.h).
 };
 
 /// Calls `visit` for every kernel of this build, best instruction set first.

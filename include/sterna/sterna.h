@@ -1,6 +1,7 @@
 // Everything of Sterna's C++ API.
 #pragma once
 
+#include "sterna/choice.h"
 #include "sterna/cpu.h"
 #include "sterna/gguf.h"
 #include "sterna/matmul.h"

@@ -66,8 +66,8 @@ void forward(Model& model, const TokenIds& tokens, const Array<float, 2>& out) {
 
 GenerateResult generate(Model& model, const TokenIds& prompt, int max_tokens, float temperature, int top_k,
                         float top_p, float min_p, float repeat_penalty, int repeat_last_n, uint64_t seed,
-                        bool ignore_eos, std::vector<std::string> stop, const Callback<Token>& on_token,
-                        const Callback<>& keep_going) {
+                        bool ignore_eos, int lookup, std::vector<std::string> stop,
+                        const Callback<Token>& on_token, const Callback<>& keep_going) {
   Callbacks callbacks;
   GenerateOptions options;
   options.max_tokens = max_tokens;
@@ -79,6 +79,7 @@ GenerateResult generate(Model& model, const TokenIds& prompt, int max_tokens, fl
   options.repeat_last_n = repeat_last_n;
   options.seed = seed;
   options.ignore_eos = ignore_eos;
+  options.lookup = lookup;
   options.stop = std::move(stop);
   options.keep_going = [&] {
     return keep_going ? callbacks.poll([&] { return (*keep_going)(); }) : callbacks.poll();
@@ -147,6 +148,8 @@ void init_results(nb::module_& m) {
                    "text, \"callback\".")
       .def_ro("n_prompt", &GenerateResult::n_prompt, "Prompt tokens.")
       .def_ro("n_reused", &GenerateResult::n_reused, "Prompt tokens kept from the call before.")
+      .def_ro("n_drafted", &GenerateResult::n_drafted, "Tokens guessed by lookup.")
+      .def_ro("n_accepted", &GenerateResult::n_accepted, "Of these, generated.")
       .def_ro("prompt_seconds", &GenerateResult::prompt_seconds)
       .def_ro("decode_seconds", &GenerateResult::decode_seconds);
   nb::class_<TensorInfo>(m, "TensorInfo", "A tensor of a loaded model.")
@@ -218,7 +221,7 @@ void init_model(nb::module_& m) {
       .def("generate", &generate, nb::arg("prompt").noconvert(), nb::kw_only(), nb::arg("max_tokens"),
            nb::arg("temperature"), nb::arg("top_k"), nb::arg("top_p"), nb::arg("min_p"),
            nb::arg("repeat_penalty"), nb::arg("repeat_last_n"), nb::arg("seed"), nb::arg("ignore_eos"),
-           nb::arg("stop"), nb::arg("on_token").none(), nb::arg("keep_going").none())
+           nb::arg("lookup"), nb::arg("stop"), nb::arg("on_token").none(), nb::arg("keep_going").none())
       .def("perplexity", &perplexity, nb::arg("tokens").noconvert(), nb::arg("window"),
            nb::arg("progress").none())
       .def("bench", &bench, nb::arg("n_prompt"), nb::arg("n_gen"), nb::arg("n_depth"));

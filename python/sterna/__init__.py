@@ -11,20 +11,24 @@ from ._core import (
     GgufFile,
     GgufTensor,
     IsaInfo,
+    KernelExplanation,
     KernelInfo,
+    KernelTiming,
     ModelInfo,
     TensorInfo,
     Token,
     cpu_name,
+    explain_kernels,
     force_isa,
     isas,
     kernels,
+    set_kernel_choice,
     usable_cpus,
     version,
 )
 from .errors import UnsupportedError
 from .golden import selftest
-from .matmul import PackedWeights, dequantize, pack
+from .matmul import PackedWeights, dequantize, pack, pack_bcq
 from .model import GenerateOptions, Model, load, open_gguf
 
 __version__ = version()
@@ -35,7 +39,9 @@ __all__ = [
     "GgufFile",
     "GgufTensor",
     "IsaInfo",
+    "KernelExplanation",
     "KernelInfo",
+    "KernelTiming",
     "Model",
     "ModelInfo",
     "PackedWeights",
@@ -45,12 +51,15 @@ __all__ = [
     "__version__",
     "cpu_name",
     "dequantize",
+    "explain_kernels",
     "force_isa",
     "isas",
     "kernels",
     "load",
     "open_gguf",
     "pack",
+    "pack_bcq",
     "selftest",
+    "set_kernel_choice",
     "usable_cpus",
 ]

@@ -42,7 +42,38 @@ class KernelInfo:
 
     @property
     def chosen(self) -> bool:
-        """It is the one in use for its variant."""
+        """It is the built-in choice for its variant."""
+
+class KernelTiming:
+    """One kernel multiplying a matrix with a number of tokens."""
+
+    @property
+    def kernel(self) -> str: ...
+    @property
+    def n_tokens(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def gmac_per_s(self) -> float:
+        """1e9 products per second."""
+
+    @property
+    def gb_per_s(self) -> float:
+        """1e9 bytes of packed weights per second."""
+
+    @property
+    def chosen(self) -> bool:
+        """In use for this number of tokens."""
+
+class KernelExplanation:
+    """What explain_kernels() returns."""
+
+    @property
+    def why(self) -> str:
+        """ "measured", "cached", "builtin" or "forced"."""
+
+    @property
+    def timings(self) -> list[KernelTiming]: ...
 
 def isas() -> list[IsaInfo]:
     """The instruction sets of this build, best first."""
@@ -50,6 +81,16 @@ def isas() -> list[IsaInfo]:
 def force_isa(name: str) -> None:
     """
     Use only `name` and the sets below it for what is loaded or packed from now on; "auto" lifts it.
+    """
+
+def set_kernel_choice(mode: str) -> None:
+    """
+    How kernels are chosen for what is loaded or packed from now on: "measured" (the default), "fresh", "builtin", or "auto": as STERNA_CHOICE says. Only changes speed.
+    """
+
+def explain_kernels(variant: str, rows: int, depth: int, n_tokens: Sequence[int]) -> KernelExplanation:
+    """
+    Time every kernel of a variant that can be chosen here on a matrix of arbitrary codes.
     """
 
 def kernels() -> list[KernelInfo]:
@@ -126,6 +167,7 @@ class PackedWeights:
         ],
         out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu")],
         n_threads: int,
+        act_bits: int,
     ) -> None: ...
 
 def pack(
@@ -133,6 +175,15 @@ def pack(
     scales: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
     bits: int,
     zero: int,
+    block: int,
+    codebook: Annotated[NDArray[numpy.int8], dict(shape=(None,), order="C", device="cpu", writable=False)]
+    | None,
+) -> PackedWeights: ...
+def pack_bcq(
+    codes: Annotated[
+        NDArray[numpy.uint8], dict(shape=(None, None, None), order="C", device="cpu", writable=False)
+    ],
+    scales: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
     block: int,
 ) -> PackedWeights: ...
 def dequantize(
@@ -173,6 +224,14 @@ class Completion:
     @property
     def n_reused(self) -> int:
         """Prompt tokens kept from the call before."""
+
+    @property
+    def n_drafted(self) -> int:
+        """Tokens guessed by lookup."""
+
+    @property
+    def n_accepted(self) -> int:
+        """Of these, generated."""
 
     @property
     def prompt_seconds(self) -> float: ...
@@ -320,6 +379,7 @@ class Model:
         repeat_last_n: int,
         seed: int,
         ignore_eos: bool,
+        lookup: int,
         stop: Sequence[str],
         on_token: Callable[[Token], object] | None,
         keep_going: Callable[[], object] | None,

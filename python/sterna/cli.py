@@ -48,7 +48,8 @@ def _print_timings(c: _core.Completion) -> None:
         return f"{n} tokens, {seconds:.2f} s, {n / seconds:.1f} t/s" if seconds > 0 else f"{n} tokens"
 
     status_line(f"prompt: {rate(c.n_prompt - c.n_reused, c.prompt_seconds)}")
-    status_line(f"decode: {rate(len(c.tokens), c.decode_seconds)} ({c.stop_reason})")
+    guesses = f", {c.n_accepted} of {c.n_drafted} guesses right" if c.n_drafted else ""
+    status_line(f"decode: {rate(len(c.tokens), c.decode_seconds)} ({c.stop_reason}){guesses}")
 
 
 # --- run --------------------------------------------------------------------------------------------------
@@ -66,6 +67,8 @@ def _add_sampling_flags(p: argparse.ArgumentParser) -> None:
     p.add_argument("--repeat-penalty", type=float, default=1.0, metavar="X", help="1: off")
     p.add_argument("--repeat-last-n", type=int, default=64, metavar="N", help="-1: the whole context")
     p.add_argument("--ignore-eos", action="store_true", help="go on after the end-of-generation token")
+    p.add_argument("--lookup", type=int, nargs="?", const=8, default=0, metavar="N",
+                   help="guess up to N (8) tokens from repetitions in the context; never changes the text")  # fmt: skip
     p.add_argument("-r", "--reverse-prompt", dest="stop", action="append", default=[], metavar="TEXT",
                    help="stop before this text; may be given more than once")  # fmt: skip
     p.add_argument(
@@ -216,6 +219,9 @@ def _add_perplexity(commands: Any) -> None:
 def _kernels(args: argparse.Namespace) -> None:
     if args.isa:
         _core.force_isa(args.isa)
+    if args.explain:
+        _explain(*args.explain)
+        return
     print(f"CPU: {_core.cpu_name()}, {_core.usable_cpus()} usable")
     for isa in _core.isas():
         state = "in use" if isa.active else "supported" if isa.supported else "not supported here"
@@ -226,10 +232,31 @@ def _kernels(args: argparse.Namespace) -> None:
         print(f"{'*' if k.chosen else ' '} {k.name:40} {k.isa:14}{note}".rstrip())
 
 
+def _shape(text: str) -> tuple[int, int, str, list[int]]:
+    """ROWSxDEPTH[:VARIANT][:TOKENS]"""
+    match = re.fullmatch(r"(\d+)x(\d+)(?::([wt]\w+))?(?::(\d+))?", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected ROWSxDEPTH[:VARIANT][:TOKENS]")
+    rows, depth, variant, tokens = match.groups()
+    return int(rows), int(depth), variant or "w2_row", [int(tokens)] if tokens else [1, 4, 16, 64]
+
+
+def _explain(rows: int, depth: int, variant: str, tokens: list[int]) -> None:
+    explanation = _core.explain_kernels(variant, rows, depth, tokens)
+    print(f"{variant}, {rows} x {depth}, one thread; * is in use: {explanation.why}")
+    print(f"{'tokens':>8} {'kernel':40} {'us':>10} {'GMAC/s':>8} {'GB/s':>6}")
+    for t in explanation.timings:
+        star = "*" if t.chosen else " "
+        rates = f"{t.seconds * 1e6:10.1f} {t.gmac_per_s:8.1f} {t.gb_per_s:6.2f}"
+        print(f"{star} {t.n_tokens:6} {t.kernel:40} {rates}")
+
+
 def _add_kernels(commands: Any) -> None:
     p = commands.add_parser(
-        "kernels", help="instruction sets and kernels; * is in use here", allow_abbrev=False
+        "kernels", help="instruction sets and kernels; * is the built-in choice", allow_abbrev=False
     )
+    p.add_argument("--explain", type=_shape, metavar="SHAPE",
+                   help="time the kernels on ROWSxDEPTH[:VARIANT][:TOKENS], like 2560x6912:w2_row:1")  # fmt: skip
     p.add_argument("--isa", default="", help="as if only this instruction set and those below it were there")
     p.set_defaults(function=_kernels)
 

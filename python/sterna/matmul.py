@@ -59,11 +59,13 @@ class PackedWeights:
         *,
         out: npt.NDArray[np.float32] | None = None,
         n_threads: int | None = None,
+        act_bits: int = 8,
     ) -> npt.NDArray[np.float32]:
         """Token-major product, like torch.nn.functional.linear: x (n, depth) -> (n, rows), or (depth,) ->
         (rows,).
 
-        x and out are C-contiguous float32 and are not copied; out must not overlap x.
+        x and out are C-contiguous float32 and are not copied; out must not overlap x. act_bits: x is rounded
+        to 4, 8 or 16 bits, with a scale per token or, if the weights have blocks, per block.
         """
         _check_contiguous("x", _check("x", x, np.float32, 1, 2))
         rows, depth = self.shape
@@ -80,7 +82,7 @@ class PackedWeights:
             raise ValueError("out: got memory that overlaps x, expected separate arrays")
         if n_threads is None:
             n_threads = _core.usable_cpus()
-        self._core.matmul(x.reshape(-1, depth), out.reshape(-1, rows), n_threads)
+        self._core.matmul(x.reshape(-1, depth), out.reshape(-1, rows), n_threads, act_bits)
         return out
 
     def __matmul__(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -100,29 +102,55 @@ class PackedWeights:
         return f"<sterna.PackedWeights {self.shape[0]}x{self.shape[1]}, {self.bits} bits, {self.kernel}>"
 
 
+def _block(scales: np.ndarray, rows: int, depth: int) -> int:
+    """Codes per scale, from the shape (..., rows) or (..., rows, blocks) of the scales; 0: one per row."""
+    if scales.shape[0] != rows:
+        raise ValueError(f"scales: got shape {scales.shape}, expected one row per row of codes, {rows}")
+    if scales.ndim == 1:
+        return 0
+    if not scales.shape[1] or depth % scales.shape[1]:
+        raise ValueError(
+            f"scales: got {scales.shape[1]} blocks per row, expected a divisor of the depth {depth}"
+        )
+    return depth // scales.shape[1]
+
+
 def pack(
-    codes: npt.NDArray[np.uint8], scales: npt.NDArray[np.float32], *, bits: int = 2, zero: int = 1
+    codes: npt.NDArray[np.uint8],
+    scales: npt.NDArray[np.float32],
+    *,
+    bits: int = 2,
+    zero: int = 1,
+    codebook: npt.NDArray[np.int8] | None = None,
 ) -> PackedWeights:
     """Pack integer codes for `w @ x`: value(r, k) = scale * (codes[r, k] - zero); for bits=1 scale *
-    (2*code - 1).
+    (2*code - 1); with a codebook of 2**bits int8 values scale * codebook[code].
 
     codes: uint8 (rows, depth), each < 2**bits. scales: float32 (rows,), or (rows, depth / block) with one
-    scale per block of a multiple of 32 codes. bits: 1, 2, 4 or 8. The product has the same bits on every
-    machine and number of threads.
+    scale per block of a multiple of 32 codes. bits: 1 to 8, with a codebook at most 4. The product has the
+    same bits on every machine and number of threads.
     """
     _check_contiguous("codes", _check("codes", codes, np.uint8, 2))
     _check_contiguous("scales", _check("scales", scales, np.float32, 1, 2))
-    rows, depth = codes.shape
-    block = 0
-    if scales.shape[0] != rows:
-        raise ValueError(f"scales: got shape {scales.shape}, expected one row per row of codes, {rows}")
-    if scales.ndim == 2:
-        if not scales.shape[1] or depth % scales.shape[1]:
-            raise ValueError(
-                f"scales: got {scales.shape[1]} blocks per row, expected a divisor of the depth {depth}"
-            )
-        block = depth // scales.shape[1]
-    return PackedWeights(_core.pack(codes, scales.reshape(-1), bits, zero, block))
+    if codebook is not None:
+        _check_contiguous("codebook", _check("codebook", codebook, np.int8, 1))
+    block = _block(scales, *codes.shape)
+    return PackedWeights(_core.pack(codes, scales.reshape(-1), bits, zero, block, codebook))
+
+
+def pack_bcq(codes: npt.NDArray[np.uint8], scales: npt.NDArray[np.float32]) -> PackedWeights:
+    """Pack binary-coded weights: value(r, k) = sum over planes p of scale_p * (2 * codes[p, r, k] - 1).
+
+    codes: uint8 (planes, rows, depth) of 0 and 1, 1 to 8 planes. scales: float32 (planes, rows), or (planes,
+    rows, depth / block). The planes' products are added in order.
+    """
+    _check_contiguous("codes", _check("codes", codes, np.uint8, 3))
+    _check_contiguous("scales", _check("scales", scales, np.float32, 2, 3))
+    if scales.shape[0] != codes.shape[0]:
+        raise ValueError(f"scales: got {scales.shape[0]} planes, expected those of codes, {codes.shape[0]}")
+    if not codes.shape[0]:
+        raise ValueError("codes: got no planes, expected 1 to 8")
+    return PackedWeights(_core.pack_bcq(codes, scales.reshape(-1), _block(scales[0], *codes.shape[1:])))
 
 
 def dequantize(

@@ -40,6 +40,7 @@ class GenerateOptions(TypedDict, total=False):
     repeat_last_n: int  # 64; -1: the whole context
     seed: int | None  # None: a new one each time. The same seed gives the same text on every machine.
     ignore_eos: bool  # go on after the end-of-generation tokens
+    lookup: int  # 0: off; else guess up to so many tokens from repetitions: faster or slower, same result
     stop: str | Sequence[str]  # generation ends before any of these texts
 
 
@@ -53,6 +54,7 @@ _DEFAULTS: GenerateOptions = {
     "repeat_last_n": 64,
     "seed": None,
     "ignore_eos": False,
+    "lookup": 0,
     "stop": (),
 }
 

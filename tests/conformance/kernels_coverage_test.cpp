@@ -232,13 +232,18 @@ TEST_CASE("kernels: the lists have the variants that formats and models need") {
       {kernels::Family::softmax, "f32"},       {kernels::Family::attention, "f16"},
       {kernels::Family::glu, "silu"},          {kernels::Family::glu, "relu2"},
       {kernels::Family::glu, "gelu"},          {kernels::Family::add, "f32"},
-      {kernels::Family::qgemm, "w2_row"},      {kernels::Family::qgemm, "w1_block"},
-      {kernels::Family::qgemm, "w2_block"},    {kernels::Family::qgemm, "w4_block"},
-      {kernels::Family::qgemm, "w4m_block"},   {kernels::Family::qgemm, "w5_block"},
-      {kernels::Family::qgemm, "w5m_block"},   {kernels::Family::qgemm, "w8_block"},
-      {kernels::Family::qgemm, "w4c_block"},   {kernels::Family::qgemm, "w2m_super16"},
-      {kernels::Family::qgemm, "w3_super16"},  {kernels::Family::qgemm, "w4m_super32"},
-      {kernels::Family::qgemm, "w5m_super32"}, {kernels::Family::qgemm, "w6_super16"}};
+      {kernels::Family::qgemm, "w1_row"},      {kernels::Family::qgemm, "w2_row"},
+      {kernels::Family::qgemm, "w3_row"},      {kernels::Family::qgemm, "w4_row"},
+      {kernels::Family::qgemm, "w4c_row"},     {kernels::Family::qgemm, "w5_row"},
+      {kernels::Family::qgemm, "w6_row"},      {kernels::Family::qgemm, "w8_row"},
+      {kernels::Family::qgemm, "w3_block"},    {kernels::Family::qgemm, "w6_block"},
+      {kernels::Family::qgemm, "w1_block"},    {kernels::Family::qgemm, "w2_block"},
+      {kernels::Family::qgemm, "w4_block"},    {kernels::Family::qgemm, "w4m_block"},
+      {kernels::Family::qgemm, "w5_block"},    {kernels::Family::qgemm, "w5m_block"},
+      {kernels::Family::qgemm, "w8_block"},    {kernels::Family::qgemm, "w4c_block"},
+      {kernels::Family::qgemm, "w2m_super16"}, {kernels::Family::qgemm, "w3_super16"},
+      {kernels::Family::qgemm, "w4m_super32"}, {kernels::Family::qgemm, "w5m_super32"},
+      {kernels::Family::qgemm, "w6_super16"}};
   for (const auto& [family, variant] : kNeeded) {
     CHECK_MESSAGE(kernels::find(family, variant) != nullptr,
                   "no kernel for variant " << std::string(variant));

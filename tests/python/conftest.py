@@ -1,10 +1,13 @@
-"""Models that the tests share."""
+"""Models that the tests share, and kernels that do not depend on measurements."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sterna
+
+os.environ.setdefault("STERNA_CHOICE", "builtin")
 
 MODELS = Path(__file__).resolve().parents[1] / "data" / "models"
 

@@ -440,7 +440,7 @@ SCALES = np.ones(8, np.float32)
         (CODES, np.ones(16, np.float32)[::2], {}, ValueError, "scales.*contiguous"),
         (CODES, np.full(8, np.nan, np.float32), {}, ValueError, "scale"),
         (CODES, np.full(8, np.inf, np.float32), {}, ValueError, "scale"),
-        (CODES, SCALES, {"bits": 3}, ValueError, "bits"),
+        (CODES, SCALES, {"bits": 9}, ValueError, "bits"),
         (CODES, SCALES, {"bits": 0}, ValueError, "bits"),
         (CODES, SCALES, {"zero": 10**6}, ValueError, "zero"),
         (CODES, SCALES, {"bits": "2"}, TypeError, "."),

@@ -54,6 +54,13 @@ def test_run_sampling_flags(tiny) -> None:
     assert out("run", "-p", PROMPT, *flags) == want + "\n"
 
 
+def test_run_lookup() -> None:
+    prompt, flags = "cp [OPTION] SOURCE DEST " * 4, ["-n", 24, "--no-display-prompt", *GREEDY]
+    plain, fast = run("run", "-p", prompt, *flags), run("run", "-p", prompt, "--lookup", *flags)
+    assert fast.stdout == plain.stdout and b"guesses" not in plain.stderr
+    assert re.search(rb" (\d+) of \d+ guesses right", fast.stderr)[1] != b"0"
+
+
 def test_run_prompt_from_file_and_stdin(tiny, tmp_path) -> None:
     text = "größe\n  tab\\n"
     want = text + tiny.generate(text, max_tokens=4, temperature=0) + "\n"
@@ -233,6 +240,32 @@ def test_kernels() -> None:
     assert all(k.name in text for k in sterna.kernels()) and "* qgemm_w2_row" in text
     scalar = out("kernels", "--isa", "scalar")
     assert "* qgemm_w2_row_scalar" in scalar and scalar.count("* ") < text.count("\n")
+
+
+def test_explain_kernels() -> None:
+    lines = out("kernels", "--explain", "64x512:w1_block:3").splitlines()
+    assert lines[0].startswith("w1_block, 64 x 512") and lines[0].endswith("builtin")
+    assert sum(line.startswith("*") for line in lines[2:]) == 1
+    assert all(re.search(r" 3 qgemm_w1_block_\w+ +[0-9.]+ +[0-9.]+ +[0-9.]+$", line) for line in lines[2:])
+    assert "forced" in out("kernels", "--explain", "16x32", "--isa", "scalar")
+    assert b"expected ROWSxDEPTH" in run("kernels", "--explain", "64", code=2).stderr
+    assert b"unknown variant" in run("kernels", "--explain", "64x64:w9_row", code=1).stderr
+    assert b"multiple of 64" in run("kernels", "--explain", "64x96:w2_block", code=1).stderr
+
+
+def test_choice_of_kernels_is_remembered(tmp_path) -> None:
+    def choice(mode: str) -> str:
+        env = os.environ | {"XDG_CACHE_HOME": str(tmp_path), "STERNA_CHOICE": mode}
+        return out("kernels", "--explain", "16x32:w2_row:1", env=env).split("\n")[0].rsplit(" ", 1)[1]
+
+    several = len(out("kernels", "--explain", "16x32:w2_row:1").splitlines()) > 3
+    file = tmp_path / "sterna" / "kernels.txt"
+    assert choice("builtin") == "builtin" and not file.exists()
+    assert choice("measured") == ("measured" if several else "builtin") and file.exists() == several
+    assert choice("measured") == ("cached" if several else "builtin")
+    assert choice("fresh") == ("measured" if several else "builtin")
+    env = os.environ | {"STERNA_CHOICE": "best"}
+    assert b"STERNA_CHOICE" in run("kernels", "--explain", "16x32", code=1, env=env).stderr
 
 
 def test_selftest(tmp_path) -> None:

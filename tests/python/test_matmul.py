@@ -29,7 +29,9 @@ def as_int8(x, blocks):
 
 
 @pytest.mark.parametrize("blocks", [None, 4])
-@pytest.mark.parametrize(("bits", "zero"), [(1, 0), (2, 1), (2, 0), (4, 8), (8, 128)])
+@pytest.mark.parametrize(
+    ("bits", "zero"), [(1, 0), (2, 1), (2, 0), (3, 4), (4, 8), (5, 3), (6, 32), (7, 64), (8, 128)]
+)
 @pytest.mark.parametrize(("rows", "depth", "n"), [(1, 128, 1), (17, 128, 3), (64, 256, 33)])
 def test_like_numpy(rows, depth, n, bits, zero, blocks) -> None:
     codes, scales, rng = make(rows, depth, bits, blocks)
@@ -44,6 +46,60 @@ def test_like_numpy(rows, depth, n, bits, zero, blocks) -> None:
     assert (np.abs(got - x @ dense.T) <= bound).all()
     if blocks is None:  # one rounding of x per token: no more than float32 rounding is left
         np.testing.assert_allclose(got, as_int8(x, False) @ dense.T, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("blocks", [None, 4])
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_width_of_activations(bits, blocks) -> None:
+    codes, scales, rng = make(33, 128, bits, blocks)
+    w = sterna.pack(codes, scales, bits=bits, zero=1)
+    x = rng.standard_normal((7, 128)).astype(np.float32)
+    dense = values(codes, scales, bits, 1)
+    largest = np.abs(x).reshape(7, -1, 32).max(2).repeat(32, 1) if blocks else np.abs(x).max(1, keepdims=True)
+    for act_bits, steps in ((4, 7), (8, 127), (16, 32639)):
+        bound = np.broadcast_to(largest / steps / 2, x.shape) @ np.abs(dense).T * 1.01 + 1e-3
+        assert (np.abs(w.matmul(x, act_bits=act_bits) - x @ dense.T) <= bound).all()
+    np.testing.assert_array_equal(w.matmul(x, act_bits=8), w.matmul(x))
+    with pytest.raises(ValueError, match="act_bits, got 5"):
+        w.matmul(x, act_bits=5)
+
+
+@pytest.mark.parametrize("blocks", [None, 4])
+def test_codebook(blocks) -> None:
+    codes, scales, rng = make(33, 128, 3, blocks)
+    book = np.array([-128, -40, -9, 0, 2, 11, 50, 127], np.int8)
+    x = rng.standard_normal((5, 128)).astype(np.float32)
+    w = sterna.pack(codes, scales, bits=3, codebook=book)
+    want = x @ values(book[codes], scales, 8, 0).T
+    np.testing.assert_allclose(w.matmul(x, act_bits=16), want, rtol=1e-4, atol=0.1)
+    with pytest.raises(ValueError, match="codebook, got 8 values for 2 bits"):
+        sterna.pack(codes % 4, scales, bits=2, codebook=book)
+    with pytest.raises(TypeError, match="codebook"):
+        sterna.pack(codes, scales, bits=3, codebook=book.astype(float))
+
+
+@pytest.mark.parametrize("blocks", [None, 4])
+def test_binary_planes(blocks) -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 2, (3, 20, 128), dtype=np.uint8)
+    scales = rng.uniform(0.5, 1.5, (3, 20) if blocks is None else (3, 20, blocks)).astype(np.float32)
+    x = rng.standard_normal((5, 128)).astype(np.float32)
+    w = sterna.pack_bcq(codes, scales)
+    assert w.shape == (20, 128) and w.bits == 3
+    np.testing.assert_array_equal(
+        w.matmul(x), sum(sterna.pack(c, s, bits=1).matmul(x) for c, s in zip(codes, scales, strict=True))
+    )
+    want = sum(x @ values(c, s, 1, 0).T for c, s in zip(codes, scales, strict=True))
+    np.testing.assert_allclose(w.matmul(x, act_bits=16), want, rtol=1e-4, atol=1e-2)
+    for bad_codes, bad_scales in (
+        (codes, scales[:2]),
+        (codes[:0], scales[:0]),
+        (codes[:, :19].copy(), scales),
+    ):
+        with pytest.raises(ValueError):
+            sterna.pack_bcq(bad_codes, bad_scales)
+    with pytest.raises(ValueError, match="expected at most 1"):
+        sterna.pack_bcq(codes + np.uint8(1), scales)
 
 
 def test_shapes_of_the_product() -> None:

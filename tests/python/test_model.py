@@ -107,6 +107,18 @@ def test_prefix_is_reused(tiny) -> None:
     assert again.n_reused == len(tokens) - 1 and again.tokens == first.tokens
 
 
+def test_lookup_changes_nothing_but_time(tiny) -> None:
+    prompt = "cp [OPTION] SOURCE DEST\n" * 4
+    for options in ({"temperature": 0}, {"seed": 5}, {"seed": 6, "stop": "DEST"}):
+        plain = tiny.complete(prompt, max_tokens=40, **options)
+        fast = tiny.complete(prompt, max_tokens=40, lookup=8, **options)
+        assert (fast.tokens, fast.text, fast.stop_reason) == (plain.tokens, plain.text, plain.stop_reason)
+        assert plain.n_drafted == 0 < fast.n_accepted <= fast.n_drafted
+        assert "".join(tiny.stream(prompt, max_tokens=40, lookup=3, **options)) == plain.text
+    with pytest.raises(ValueError, match=r"lookup, got -1"):
+        tiny.complete("x", lookup=-1)
+
+
 def test_stop_texts_and_context(tiny) -> None:
     full = tiny.complete(PROMPT, max_tokens=30, temperature=0)
     word = full.text.split()[-1]

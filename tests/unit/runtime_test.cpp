@@ -212,7 +212,8 @@ TEST_SUITE("unit") {
     CHECK(code(0, 0, {}, {}, {}) == Code::kInvalidArgument);
     CHECK(code(2, 32, {}, std::vector<uint8_t>(64, 4), scales) == Code::kInvalidArgument);
     CHECK(code(2, 32, {}, codes, {1.0f, NAN}) == Code::kInvalidArgument);
-    CHECK(code(2, 32, {.bits = 3}, codes, scales) == Code::kInvalidArgument);
+    CHECK(code(2, 32, {.bits = 0}, codes, scales) == Code::kInvalidArgument);
+    CHECK(code(2, 32, {.bits = 9}, codes, scales) == Code::kInvalidArgument);
     CHECK(code(2, 32, {.block = 48}, codes, scales) == Code::kInvalidArgument);
   }
 }

@@ -17,11 +17,6 @@ using kernels::Family;
 
 /// Tokens per block: their int8 rows stay in the second-level cache while the panels of a task pass by.
 constexpr size_t kTokenBlock = 128;
-constexpr size_t kStreams = 2;
-
-Status no_kernel(const std::string& variant) {
-  return Status(Code::kUnsupported, "no kernel for weights of the kind " + variant);
-}
 
 bool finite_f16(const uint16_t* x, size_t n) {
   return std::none_of(x, x + n, [](uint16_t h) { return (h & 0x7c00) == 0x7c00; });
@@ -50,14 +45,11 @@ size_t packed_bytes(const formats::Format& f, size_t rows, size_t depth) {
 }
 
 Result<Weight> weight_of_panels(const PackedLayout& layout, const uint8_t* panels) {
-  STERNA_RETURN_IF_ERROR(kernels::first_active_isa().status());
-  const std::string variant = variant_name(layout.spec, layout.trits);
-  const kernels::Kernel* k = kernels::find(Family::qgemm, variant);
-  if (!k) return no_kernel(variant);
+  STERNA_ASSIGN(const Choice choice, choose(layout));
   Weight w;
   w.rows = layout.rows, w.depth = layout.depth, w.data = panels, w.layout = layout;
-  w.qgemm = kernels::as<kernels::QGemmFn>(*k);
-  w.kernel = kernels::full_name(*k);
+  for (size_t i = 0; i < kTokenCases; i++) w.qgemm.of[i] = kernels::as<kernels::QGemmFn>(*choice.kernel[i]);
+  w.kernel = choice.names(), w.why = choice.why;
   return w;
 }
 
@@ -70,7 +62,7 @@ Result<Weight> make_weight(const formats::Format& f, const uint8_t* tensor, size
                                 : f.name == std::string_view("F16") ? "f16"
                                                                     : "bf16";
     const kernels::Kernel* k = kernels::find(Family::fgemm, variant);
-    if (!k) return no_kernel(variant);
+    if (!k) return Status(Code::kUnsupported, "no kernel for weights of the kind " + variant);
     Weight w;
     w.rows = rows, w.depth = depth, w.data = tensor, w.row_bytes = row_bytes;
     w.fgemm = kernels::as<kernels::FGemmFn>(*k);

@@ -2,12 +2,14 @@
 // multiplied with, and one parallel matmul over several weights that read the same activations.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "backends/cpu/choice.h"
 #include "backends/cpu/packed.h"
 #include "base/buffer.h"
 #include "formats/format.h"
@@ -19,15 +21,23 @@
 
 namespace sterna::cpu {
 
+/// The kernels chosen for a kind of weights, called as one.
+struct QGemm {
+  std::array<kernels::QGemmFn*, kTokenCases> of{};  ///< By token_case().
+  explicit operator bool() const { return of[0] != nullptr; }
+  void operator()(const kernels::QGemmArgs& g) const { of[token_case(g.n_tokens)](g); }
+};
+
 struct Weight {
   size_t rows = 0, depth = 0;
   const uint8_t* data =
       nullptr;           ///< Panels (quantized) or rows in file order (float); owned by someone else.
   PackedLayout layout;   ///< Quantized only.
   size_t row_bytes = 0;  ///< Float only.
-  kernels::QGemmFn* qgemm = nullptr;
+  QGemm qgemm;
   kernels::FGemmFn* fgemm = nullptr;
-  std::string kernel;           ///< Name of the kernel chosen.
+  std::string kernel;  ///< Name of the kernel chosen; several if they differ with the number of tokens.
+  const char* why = "builtin";  ///< Of the choice (choice.h).
   float out_scale = 1.0f;       ///< Multiplies the product (side-car scale tensors).
   const float* bias = nullptr;  ///< Added last; [rows], or null.
   size_t bytes() const { return qgemm ? layout.bytes() : rows * row_bytes; }

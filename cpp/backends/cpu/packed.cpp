@@ -112,6 +112,29 @@ std::string variant_name(const formats::CodeSpec& s, bool trits) {
   return name;
 }
 
+formats::CodeSpec example_spec(const std::string& variant) {
+  static constexpr uint8_t kCodebook[16] = {1,   24,  45,  63,  79,  93,  106, 118,
+                                            129, 141, 153, 166, 181, 197, 217, 241};
+  formats::CodeSpec s;
+  s.ternary = variant[0] == 't';
+  s.bits = uint8_t(s.ternary ? 2 : variant[1] - '0');
+  s.mul = s.bits == 1 ? 2 : 1;
+  const std::string flags = variant.substr(2, variant.find('_') - 2);
+  s.has_min = flags.find('m') != std::string::npos;
+  if (flags.find('c') != std::string::npos) s.codebook = kCodebook;
+  s.zero = s.codebook ? 128 : int16_t((1 << s.bits) / 2);
+  if (variant.ends_with("_row")) {
+    s.fold = Fold::kRow;
+  } else if (variant.ends_with("_block")) {
+    s.fold = Fold::kBlock, s.block = s.ternary ? 256 : 64;
+  } else {
+    s.fold = Fold::kSuper, s.block = 256,
+    s.sub = uint8_t(std::stoi(variant.substr(variant.find("super") + 5)));
+    if (s.has_min) s.zero = 0;
+  }
+  return s;
+}
+
 void pack_panel(const PackedLayout& l, const PanelSource& source, uint8_t* panel) {
   const formats::CodeSpec& s = l.spec;
   for (size_t r = 0; r < 16; r++) {

@@ -27,6 +27,10 @@ PackedLayout packed_layout(const formats::CodeSpec& spec, size_t rows, size_t de
 /// The variant name of the kernels that read this: "w2_row", "w4m_super32", ...
 std::string variant_name(const formats::CodeSpec& spec, bool trits = false);
 
+/// A spec that the kernels of a variant in the lists read, with made-up zero point, block and codebook: for
+/// measurements and the self-test. Codes that it calls ternary are to be packed as trits.
+formats::CodeSpec example_spec(const std::string& variant);
+
 /// One panel's source: 16 rows of decoded codes and scales, missing rows zero. Strides are row-major by
 /// `depth` etc.
 struct PanelSource {

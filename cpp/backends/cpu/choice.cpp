@@ -1,0 +1,289 @@
+// Measuring kernels of a variant against each other, and the file that remembers the result.
+#include "backends/cpu/choice.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <mutex>
+#include <numeric>
+#include <sstream>
+
+#include "base/buffer.h"
+#include "base/checked_math.h"
+#include "sterna/cpu.h"
+
+namespace sterna::cpu {
+namespace {
+
+using kernels::Family;
+using kernels::Kernel;
+using Clock = std::chrono::steady_clock;
+
+enum class Mode { kEnvironment, kMeasured, kFresh, kBuiltin };
+std::atomic<Mode> set_mode{Mode::kEnvironment};
+
+Result<Mode> mode_of(std::string_view name, const char* who) {
+  if (name.empty() || name == "auto") return Mode::kEnvironment;
+  if (name == "measured") return Mode::kMeasured;
+  if (name == "fresh") return Mode::kFresh;
+  if (name == "builtin") return Mode::kBuiltin;
+  return Status(Code::kInvalidArgument, std::string("[") + who + "] got '" + std::string(name) +
+                                            "', expected measured, fresh, builtin or auto");
+}
+
+Result<Mode> mode() {
+  Mode m = set_mode;
+  if (m == Mode::kEnvironment) {
+    const char* env = std::getenv("STERNA_CHOICE");
+    STERNA_ASSIGN(m, mode_of(env ? env : "", "STERNA_CHOICE"));
+  }
+  return m == Mode::kEnvironment ? Mode::kMeasured : m;
+}
+
+/// What a choice depends on besides the variant: the first lines of the file.
+std::string key() {
+  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a of the names of all kernels that this machine can run
+  std::string isas;
+  for (const kernels::Isa& isa : kernels::isas()) {
+    if (!isa.supported()) continue;
+    isas += std::string(" ") + isa.name;
+    for (const Kernel* k : isa.kernels)
+      for (const char c : kernels::full_name(*k) + "\n") hash = (hash ^ uint8_t(c)) * 0x100000001b3;
+  }
+  return "sterna " STERNA_VERSION " choice of kernels\ncpu " + cpu_name() + "\nisas" + isas + "\nlist " +
+         std::to_string(hash) + "\n";
+}
+
+constexpr size_t kMaxFileBytes = 1 << 16;
+
+// Time is bounded by rounds and by seconds; in a round every kernel multiplies the whole matrix.
+constexpr int kRounds = 5;
+constexpr double kSecondsPerCase = 0.04;
+/// One token reads each weight once: its matrix is larger than most caches, like a model. With more tokens a
+/// task works on some hundred rows that stay in cache.
+constexpr size_t kStreamedBytes = 32 << 20, kCachedRows = 256, kDepth = 2560;
+/// Rows per call: like the tasks of matmul().
+constexpr size_t kRowsPerCall = 128;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+Choice builtin(const Kernel* k, const char* why) {
+  Choice c;
+  c.kernel.fill(k);
+  c.why = why;
+  return c;
+}
+
+}  // namespace
+
+std::string Choice::names() const {
+  std::string s = kernels::full_name(*kernel[0]);
+  for (size_t i = 1; i < kTokenCases; i++)
+    if (kernel[i] != kernel[i - 1])
+      s += ", from " + std::to_string(kFrom[i]) + " tokens " + kernels::full_name(*kernel[i]);
+  return s;
+}
+
+std::vector<const Kernel*> plausible(std::string_view variant) {
+  std::vector<const Kernel*> all = kernels::candidates(Family::qgemm, variant), few;
+  std::vector<std::string_view> isas;
+  for (const Kernel* k : all) {
+    if (isas.empty() || isas.back() != k->isa) isas.push_back(k->isa);
+    if (isas.size() > 2 || (isas.size() == 2 && isas.back() == "scalar")) break;
+    few.push_back(k);
+  }
+  return few;
+}
+
+Result<std::vector<double>> measure(std::span<const Kernel* const> kernels, const PackedLayout& l,
+                                    size_t n_tokens) {
+  const formats::CodeSpec& spec = l.spec;
+  const size_t rows = l.rows, depth = l.depth;
+  const size_t n_blocks = spec.block ? depth / spec.block : 1,
+               n_subs = spec.sub ? depth / spec.sub : n_blocks, act_stride = round_up(depth, 64);
+  const Buffer panels = Buffer::allocate(l.bytes(), /*huge=*/true),
+               act = Buffer::allocate(n_tokens * act_stride),
+               source = Buffer::allocate(16 * (depth + 8 * n_blocks + 2 * n_subs)),
+               out = Buffer::allocate(n_tokens * rows * sizeof(float));
+  if (panels.empty() || act.empty() || source.empty() || out.empty())
+    return Status(Code::kOutOfMemory,
+                  "[choice] no memory to measure kernels on " + std::to_string(l.bytes()) + " bytes");
+  // One panel of arbitrary codes with small scales, many times. Scales and sums of activations stay zero: no
+  // kernel's time depends on values.
+  uint32_t state = 1;
+  const auto arbitrary = [&] { return uint8_t((state = state * 1664525 + 1013904223) >> 24); };
+  const int n_codes = spec.ternary ? 3 : 1 << spec.bits;
+  uint8_t* const codes = source.data();
+  for (size_t i = 0; i < 16 * depth; i++) codes[i] = uint8_t(arbitrary() % n_codes);
+  const uint8_t* const scales = codes + 16 * depth;
+  pack_panel(l, {codes, scales, scales, reinterpret_cast<const int8_t*>(scales), scales}, panels.data());
+  for (size_t p = 1; p < l.n_panels; p++)
+    std::memcpy(panels.data() + p * l.panel_bytes, panels.data(), l.panel_bytes);
+  for (size_t i = 0; i < act.bytes(); i++) act.data()[i] = arbitrary();
+  const Buffer zeros = Buffer::allocate(n_tokens * n_subs * sizeof(float));
+  if (zeros.empty()) return Status(Code::kOutOfMemory, "[choice] no memory to measure kernels");
+
+  // The best time of each call, added up: an interruption spoils one of many short calls in one round.
+  const size_t n_calls = ceil_div(rows, kRowsPerCall);
+  std::vector<double> best(kernels.size() * n_calls, std::numeric_limits<double>::infinity()), total;
+  const auto start = Clock::now();
+  for (int round = 0; round < kRounds; round++) {
+    for (size_t i = 0; i < best.size(); i++) {
+      const size_t row = i % n_calls * kRowsPerCall;
+      const kernels::QGemmArgs args{panels.data() + row / 16 * l.panel_bytes,
+                                    l.panel_bytes,
+                                    l.meta_offset,
+                                    l.n_chunks,
+                                    spec.block / 32u,
+                                    spec.zero,
+                                    spec.codebook,
+                                    l.f32_scales,
+                                    act.as<int8_t>(),
+                                    act_stride,
+                                    zeros.as<float>(),
+                                    n_blocks,
+                                    zeros.as<int32_t>(),
+                                    n_subs,
+                                    out.as<float>() + row,
+                                    rows,
+                                    std::min(kRowsPerCall, rows - row),
+                                    n_tokens,
+                                    kStreams};
+      const auto begin = Clock::now();
+      kernels::as<kernels::QGemmFn> (*kernels[i / n_calls])(args);
+      best[i] = std::min(best[i], seconds_since(begin));
+    }
+    if (round > 0 && seconds_since(start) > kSecondsPerCase) break;
+  }
+  for (size_t i = 0; i < kernels.size(); i++)
+    total.push_back(std::accumulate(&best[i * n_calls], &best[i * n_calls] + n_calls, 0.0));
+  return total;
+}
+
+size_t winner(std::span<const double> seconds) {
+  const size_t best = size_t(std::min_element(seconds.begin(), seconds.end()) - seconds.begin());
+  return seconds[best] < 0.95 * seconds[0] ? best : 0;
+}
+
+Result<Choice> ChoiceTable::choose(const PackedLayout& like, bool fresh) {
+  const formats::CodeSpec& spec = like.spec;
+  const std::string variant = variant_name(spec, like.trits);
+  const std::vector<const Kernel*> few = plausible(variant);
+  if (few.size() == 1) return builtin(few[0], "builtin");
+  if (!read_ && !fresh) read();
+  read_ = true;
+  if (const auto known = choices_.find(variant);
+      known != choices_.end() && !(fresh && std::string_view(known->second.why) == "cached"))
+    return known->second;
+
+  Choice c;
+  c.why = "measured";
+  const size_t depth = spec.block ? std::max<size_t>(1, kDepth / spec.block) * spec.block : kDepth;
+  const auto layout = [&](size_t rows) {
+    return packed_layout(spec, rows, depth, like.f32_scales, like.trits);
+  };
+  for (size_t i = 0; i < kTokenCases; i++) {
+    const size_t rows = i == 0 ? std::max<size_t>(1, kStreamedBytes / layout(16).bytes()) * 16 : kCachedRows;
+    const auto seconds = measure(few, layout(rows), kMeasured[i]);
+    if (!seconds.ok()) return builtin(few[0], "builtin");  // no memory: the caller needs it more
+    c.kernel[i] = few[winner(seconds.value())];
+  }
+  choices_[variant] = c;
+  write();
+  return c;
+}
+
+void ChoiceTable::read() {
+  std::ifstream file(path_, std::ios::binary);
+  std::string text(kMaxFileBytes, '\0');
+  file.read(text.data(), std::streamsize(text.size()));
+  text.resize(size_t(file.gcount()));
+  const std::string head = key();
+  if (!text.starts_with(head)) return;
+  std::istringstream lines(text.substr(head.size()));
+  std::map<std::string, Choice, std::less<>> found;
+  for (std::string line; std::getline(lines, line);) {  // "w2_row kernel kernel kernel kernel"
+    std::istringstream words(line);
+    std::string variant;
+    words >> variant;
+    Choice c;
+    c.why = "cached";
+    const auto few = plausible(variant);
+    for (const Kernel*& k : c.kernel) {
+      std::string name;
+      words >> name;
+      const auto is = [&](const Kernel* candidate) { return kernels::full_name(*candidate) == name; };
+      const auto it = std::find_if(few.begin(), few.end(), is);
+      if (it == few.end()) return;
+      k = *it;
+    }
+    if (words >> variant || !found.emplace(variant, c).second) return;
+  }
+  choices_ = std::move(found);
+}
+
+void ChoiceTable::write() const {
+  if (path_.empty()) return;
+  std::string text = key();
+  for (const auto& [variant, choice] : choices_) {
+    text += variant;
+    for (const Kernel* k : choice.kernel) text += " " + kernels::full_name(*k);
+    text += "\n";
+  }
+  const std::filesystem::path path(path_), part(path_ + "." + std::to_string(getpid()));
+  std::error_code error;  // not written: measured again by the next process
+  std::filesystem::create_directories(path.parent_path(), error);
+  bool written;
+  {
+    std::ofstream file(part, std::ios::binary);
+    written = bool(file.write(text.data(), std::streamsize(text.size())).flush());
+  }
+  if (written) std::filesystem::rename(part, path, error);
+  if (!written || error) std::filesystem::remove(part, error);
+}
+
+std::string choice_file() {
+  const auto folder = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value && *value == '/' ? value : "");
+  };
+  if (const std::string cache = folder("XDG_CACHE_HOME"); !cache.empty())
+    return cache + "/sterna/kernels.txt";
+  if (const std::string home = folder("HOME"); !home.empty()) return home + "/.cache/sterna/kernels.txt";
+  return "";
+}
+
+Result<Choice> choose(const PackedLayout& like) {
+  STERNA_RETURN_IF_ERROR(kernels::first_active_isa().status());
+  STERNA_ASSIGN(const Mode m, mode());
+  const std::string variant = variant_name(like.spec, like.trits);
+  const Kernel* first = kernels::find(Family::qgemm, variant);
+  if (!first) return Status(Code::kUnsupported, "no kernel for weights of the kind " + variant);
+  if (kernels::isa_is_forced()) return builtin(first, "forced");
+  if (m == Mode::kBuiltin) return builtin(first, "builtin");
+  static std::mutex mutex;
+  static ChoiceTable table(choice_file());
+  const std::lock_guard lock(mutex);
+  return table.choose(like, m == Mode::kFresh);
+}
+
+}  // namespace sterna::cpu
+
+namespace sterna {
+
+Status set_kernel_choice(std::string_view mode) {
+  STERNA_ASSIGN(cpu::set_mode, cpu::mode_of(mode, "set_kernel_choice"));
+  return {};
+}
+
+}  // namespace sterna

@@ -1,0 +1,80 @@
+// Which kernel multiplies with a kind of weights on this machine. Several kernels compute the same bits of a
+// variant; which is fastest depends on the machine and on the number of tokens, so it is measured when a
+// variant is first used, and remembered in a file. The built-in order of the lists stands in where nothing
+// may or can be measured.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backends/cpu/packed.h"
+#include "kernels/contract/qgemm.h"
+#include "kernels/registry.h"
+#include "sterna/choice.h"
+#include "sterna/status.h"
+
+namespace sterna::cpu {
+
+/// Cases by number of tokens: from kFrom[i] tokens on, measured with kMeasured[i].
+constexpr size_t kTokenCases = 4;
+constexpr size_t kFrom[kTokenCases] = {1, 2, 8, 32}, kMeasured[kTokenCases] = {1, 4, 16, 64};
+constexpr size_t token_case(size_t n_tokens) {
+  size_t i = kTokenCases - 1;
+  while (n_tokens < kFrom[i]) i--;
+  return i;
+}
+
+/// Panels that a product with one token walks side by side (kernels::QGemmArgs).
+constexpr size_t kStreams = 2;
+
+struct Choice {
+  std::array<const kernels::Kernel*, kTokenCases> kernel{};
+  const char* why = "";  ///< "measured", "cached", "builtin" or "forced".
+
+  /// "qgemm_w2_row_avx512", or "qgemm_w1_row_table_avx512, from 8 tokens qgemm_w1_row_avx512".
+  std::string names() const;
+};
+
+/// The choice for weights like these. Measures at most once per process and variant (some 50 ms, under a
+/// mutex). kUnsupported for a variant without kernels, or a wrong STERNA_ISA or STERNA_CHOICE.
+Result<Choice> choose(const PackedLayout& like);
+
+// --- the parts, for explain_kernels() and the tests
+// ---------------------------------------------------------
+
+/// The kernels of a variant that may be the fastest here: those of the best two instruction sets that have
+/// it, without scalar unless it is the only one. The first is the built-in choice.
+std::vector<const kernels::Kernel*> plausible(std::string_view variant);
+
+/// Seconds of each kernel for `n_tokens` tokens and a matrix of this layout with arbitrary codes: the best of
+/// a few interleaved rounds. kOutOfMemory.
+Result<std::vector<double>> measure(std::span<const kernels::Kernel* const> kernels,
+                                    const PackedLayout& layout, size_t n_tokens);
+
+/// The fastest, or the first if it is not at least 5 % slower: less is noise.
+size_t winner(std::span<const double> seconds);
+
+/// What was measured, kept in a text file. A file that another CPU, version or list of kernels wrote, or that
+/// cannot be read, is as good as none; one that cannot be written is none.
+class ChoiceTable {
+ public:
+  explicit ChoiceTable(std::string path) : path_(std::move(path)) {}
+  /// From the table, else (unless `fresh`) from the file, else measured and then written to the file.
+  Result<Choice> choose(const PackedLayout& like, bool fresh);
+
+ private:
+  void read();
+  void write() const;
+  std::string path_;
+  bool read_ = false;
+  std::map<std::string, Choice, std::less<>> choices_;  ///< By variant.
+};
+
+/// $XDG_CACHE_HOME/sterna/kernels.txt, else ~/.cache/sterna/kernels.txt; "" if there is neither.
+std::string choice_file();
+
+}  // namespace sterna::cpu
