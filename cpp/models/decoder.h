@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "backends/cpu/attention.h"
+#include "backends/cpu/kv_cache.h"
 #include "backends/cpu/linear.h"
 #include "models/rope.h"
 #include "sterna/gguf.h"
@@ -73,7 +75,6 @@ class Decoder {
   class Loader;
   Decoder(DecoderSpec spec, ThreadPool& pool);
   void embed(int32_t token, float* out) const;
-  void attend(size_t layer, size_t n, size_t pos);
   Status allocate();
 
   DecoderSpec spec_;
@@ -91,10 +92,11 @@ class Decoder {
   const GgufFile* file_ = nullptr;
   std::vector<std::pair<const GgufTensor*, const cpu::Weight*>> weights_;
 
-  // Scratch of a pass, rows of n_batch tokens; the KV cache.
+  cpu::KvCache kv_cache_;
+  cpu::Attention attention_;
+  // Scratch of a pass, rows of n_batch tokens.
   cpu::Activations acts_;
   Buffer h_, q_, k_, v_, gate_, up_, out_, cos_, sin_;
-  Buffer k_cache_, v_cache_;  // f16 [layer][kv head][position][head_dim]
 };
 
 }  // namespace sterna::models
