@@ -12,7 +12,7 @@ namespace sterna::models {
 Decoder::Decoder(DecoderSpec spec, ThreadPool& pool)
     : spec_(std::move(spec)), pool_(pool), kernels_(std::make_shared<const Kernels>(spec_)) {}
 
-Status Decoder::allocate() {
+Status Decoder::allocate(cpu::KvType kv_type) {
   const DecoderSpec& s = spec_;
   const size_t q = s.n_head * s.head_dim, kv = s.n_head_kv * s.head_dim, n = n_batch_;
   const auto floats = [&](Buffer& b, size_t width) {
@@ -25,7 +25,7 @@ Status Decoder::allocate() {
   if (!ok)
     return Status(Code::kOutOfMemory,
                   "[model] no memory for passes of " + std::to_string(n) + " tokens; use a smaller n_batch");
-  STERNA_RETURN_IF_ERROR(kv_cache_.reserve({s.n_layer, s.n_head_kv, s.head_dim, n_ctx_}));
+  STERNA_RETURN_IF_ERROR(kv_cache_.reserve(kv_type, {s.n_layer, s.n_head_kv, s.head_dim, n_ctx_}));
   STERNA_RETURN_IF_ERROR(attention_.reserve(kv_cache_.shape(), s.n_head, pool_.size()));
   std::vector<const cpu::Weight*> all;
   for (const auto& [tensor, weight] : weights_) all.push_back(weight);
@@ -102,7 +102,7 @@ Status Decoder::forward(std::span<const int32_t> tokens, size_t pos, size_t n_wa
 
     norm_into(l.attn_norm, layer > 0, {&l.q, &l.k, &l.v});
     product({{&l.q, q_.as<float>(), q_dim}, {&l.k, k_.as<float>(), kv_dim}, {&l.v, v_.as<float>(), kv_dim}});
-    pool_.run(n, [&](size_t t) {
+    const auto rotate_and_store = [&](size_t t) {
       const float* cos = cos_.as<float>() + t * half;
       const float* sin = sin_.as<float>() + t * half;
       const auto rotate = [&](float* x, const std::vector<float>& norm) {
@@ -112,6 +112,11 @@ Status Decoder::forward(std::span<const int32_t> tokens, size_t pos, size_t n_wa
       for (size_t i = 0; i < s.n_head; i++) rotate(q_.as<float>() + t * q_dim + i * hd, l.q_norm);
       for (size_t i = 0; i < s.n_head_kv; i++) rotate(k_.as<float>() + t * kv_dim + i * hd, l.k_norm);
       kv_cache_.store(layer, pos + t, k_.as<float>() + t * kv_dim, v_.as<float>() + t * kv_dim);
+    };
+    constexpr size_t kGroup = cpu::KvCache::kStoreGroup;
+    pool_.run((pos + n - 1) / kGroup - pos / kGroup + 1, [&](size_t i) {
+      const size_t from = std::max(pos, (pos / kGroup + i) * kGroup);
+      for (size_t p = from; p < pos + n && (p == from || p % kGroup != 0); p++) rotate_and_store(p - pos);
     });
 
     const cpu::Weight* const o_reader[] = {&l.o};
