@@ -79,6 +79,7 @@ Result<std::unique_ptr<runtime::Session>> load_session(const std::string& path, 
                             std::to_string(spec.n_ctx_train) + " that the model was made for");
   STERNA_ASSIGN(s->decoder, models::Decoder::load(*s->file, std::move(spec), *s->pool,
                                                   {n_ctx, size_t(o.n_batch), kv_type}, o.progress));
+  s->cached.reserve(n_ctx);
   if (s->tokenizer->size() > s->decoder->n_vocab())
     return Status(Code::kCorrupt, "[load] " + path + ": the tokenizer has " +
                                       std::to_string(s->tokenizer->size()) +

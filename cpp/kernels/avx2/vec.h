@@ -96,6 +96,13 @@ inline F rne(F a) {
 }
 inline F to_float(I a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)}; }
 inline I to_int(F a) { return {_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)}; }
+/// The lanes of a, within int8, as bytes.
+inline void store_i8(I a, int8_t* p) {
+  const auto words = [](__m256i x) {
+    return _mm_packs_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+  };
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words(a.lo), words(a.hi)));
+}
 /// out[i] = v[i]'s 16 lanes added as the lane rule's tree.
 inline void sum_trees(const F v[4], float* out) {
   const auto eight = [](F a) { return _mm256_add_ps(a.lo, a.hi); };

@@ -80,6 +80,10 @@ inline F sqrt(F a) { return {_mm512_sqrt_ps(a.v)}; }
 inline F rne(F a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
 inline F to_float(I a) { return {_mm512_cvtepi32_ps(a.v)}; }
 inline I to_int(F a) { return {_mm512_cvtps_epi32(a.v)}; }
+/// The lanes of a, within int8, as bytes.
+inline void store_i8(I a, int8_t* p) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
+}
 /// out[i] = v[i]'s 16 lanes added as the lane rule's tree.
 inline void sum_trees(const F v[4], float* out) {
   const auto eight = [](F a, F b) {  // +8: a in the low half, b in the high

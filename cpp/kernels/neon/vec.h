@@ -135,6 +135,12 @@ inline F to_float(I a) {
 inline I to_int(F a) {
   return quarters<I>([&](int i) { return vcvtnq_s32_f32(a.v[i]); });
 }
+/// The lanes of a, within int8, as bytes.
+inline void store_i8(I a, int8_t* p) {
+  const int16x8_t lo = vcombine_s16(vmovn_s32(a.v[0]), vmovn_s32(a.v[1])),
+                  hi = vcombine_s16(vmovn_s32(a.v[2]), vmovn_s32(a.v[3]));
+  vst1q_s8(p, vcombine_s8(vmovn_s16(lo), vmovn_s16(hi)));
+}
 /// out[i] = v[i]'s 16 lanes added as the lane rule's tree.
 inline void sum_trees(const F v[4], float* out) {
   const auto quarter = [](F a) {  // +8, +4

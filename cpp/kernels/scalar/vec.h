@@ -124,6 +124,10 @@ inline I to_int(F a) {
   const F r = rne(a);
   return lanes<I>([&](int i) { return int32_t(r.v[i]); });
 }
+/// The lanes of a, within int8, as bytes.
+inline void store_i8(I a, int8_t* p) {
+  for (int i = 0; i < 16; i++) p[i] = int8_t(a.v[i]);
+}
 /// out[i] = v[i]'s 16 lanes added as the lane rule's tree.
 inline void sum_trees(const F v[4], float* out) {
   for (int i = 0; i < 4; i++) {
