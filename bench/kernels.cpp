@@ -207,7 +207,7 @@ Work fgemm_work(const Kernel& kernel, const Shape& shape, size_t tokens, size_t 
           }};
 }
 
-/// The small operations, on vectors of n elements; attention over n positions of 4 heads of 128.
+/// The small operations, on vectors of n elements; attention of 4 heads of 128 over n positions.
 Work small_work(const Kernel& kernel, size_t n) {
   struct Buffers {
     std::vector<float> x, y, z;
@@ -253,15 +253,33 @@ Work small_work(const Kernel& kernel, size_t n) {
       return {0, 3 * touched, [=](size_t) { fn(b->x.data(), n, b->y.data()); }};
     }
     case Family::attention: {
-      constexpr size_t kHeads = 4, kDim = 128;
+      constexpr size_t kHeads = 4, kDim = 128, kRow = kernels::partial_floats(kDim);
       b->kv.resize(n * kDim);
       for (size_t i = 0; i < b->kv.size(); ++i) b->kv[i] = f32_to_f16(noise_float(i));
-      b->x.resize(kHeads * kDim), b->y.resize(kHeads * kDim);
+      b->x.resize(kHeads * kDim), b->y.resize(kHeads * kRow);
       const auto fn = kernels::as<kernels::AttentionFn>(kernel);
-      return {
-          2.0 * double(kHeads * kDim * n), 4.0 * double(n * kDim), [=](size_t) {
-            fn({b->x.data(), kDim, kHeads, b->kv.data(), b->kv.data(), kDim, n, 0.088f, b->y.data(), kDim});
-          }};
+      return {2.0 * double(kHeads * kDim * n), 4.0 * double(n * kDim), [=](size_t) {
+                for (size_t i = 0; i < n; i += 256) {
+                  const uint16_t* kv = b->kv.data() + i * kDim;
+                  fn({b->x.data(), 0, kv, kv, 1, kHeads, kDim, 256, 0.088f, b->y.data(), kRow});
+                }
+              }};
+    }
+    case Family::merge: {
+      constexpr size_t kDim = 128, kRow = kernels::partial_floats(kDim);
+      b->x.assign(n / 256 * kRow, 1.0f), b->y.resize(kDim);
+      const auto fn = kernels::as<kernels::MergeFn>(kernel);
+      return {0, double(n / 256 * kRow) * 4,
+              [=](size_t) { fn(b->x.data(), kRow, n / 256, kDim, b->y.data()); }};
+    }
+    case Family::weigh: {
+      const auto fn = kernels::as<kernels::WeighFn>(kernel);
+      return {0, 3 * touched, [=](size_t) {
+                for (size_t i = 0; i < n; i += 256) {
+                  float m, l;
+                  fn(b->x.data() + i, b->y.data() + i, 256, b->z.data() + i, &m, &l);
+                }
+              }};
     }
     default:
       return {};

@@ -16,17 +16,14 @@ inline float f16_to_f32(uint16_t h) {
   return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(f));
 }
 
-inline uint16_t f32_to_f16(float f) {
+inline uint16_t f32_to_f16(float f) {  // without branches, so that compilers vectorize loops over it
   const uint32_t x = std::bit_cast<uint32_t>(f), sign = (x >> 16) & 0x8000, a = x & 0x7fffffff;
-  if (a > 0x7f800000) return uint16_t(sign | 0x7e00 | ((a >> 13) & 0x1ff));
-  if (a >= 0x47800000) return uint16_t(sign | 0x7c00);  // >= 65536 (65520..65535 round up below)
-  if (a < 0x38800000) {                                 // below 2^-14: denormal or zero
-    // 0.5f has its last bit at 2^-24; the addition rounds to nearest even there.
-    const float r = std::bit_cast<float>(a) + 0.5f;
-    return uint16_t(sign | (std::bit_cast<uint32_t>(r) - 0x3f000000u));
-  }
-  const uint32_t rounded = a + 0xfff + ((a >> 13) & 1);
-  return uint16_t(sign | ((rounded - 0x38000000u) >> 13));
+  const uint32_t nan = 0x7e00 | ((a >> 13) & 0x1ff), infinity = 0x7c00;
+  // Below 2^-14: denormal or zero. 0.5f has its last bit at 2^-24; the addition rounds to nearest even there.
+  const uint32_t small = std::bit_cast<uint32_t>(std::bit_cast<float>(a) + 0.5f) - 0x3f000000u;
+  const uint32_t normal = (a + 0xfff + ((a >> 13) & 1) - 0x38000000u) >> 13;  // 65520..65535 give infinity
+  const uint32_t finite = a < 0x38800000 ? small : normal;
+  return uint16_t(sign | (a > 0x7f800000 ? nan : a >= 0x47800000 ? infinity : finite));
 }
 
 inline float bf16_to_f32(uint16_t b) { return std::bit_cast<float>(uint32_t(b) << 16); }

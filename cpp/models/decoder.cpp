@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "base/half.h"
 #include "models/decoder_kernels.h"
 
 namespace sterna::models {
@@ -13,23 +12,21 @@ namespace sterna::models {
 Decoder::Decoder(DecoderSpec spec, ThreadPool& pool)
     : spec_(std::move(spec)), pool_(pool), kernels_(std::make_shared<const Kernels>(spec_)) {}
 
-Status Decoder::allocate() {
+Status Decoder::allocate(cpu::KvType kv_type) {
   const DecoderSpec& s = spec_;
   const size_t q = s.n_head * s.head_dim, kv = s.n_head_kv * s.head_dim, n = n_batch_;
   const auto floats = [&](Buffer& b, size_t width) {
     b = Buffer::allocate(n * width * sizeof(float));
     return !b.empty();
   };
-  bool ok = floats(h_, s.n_embd) && floats(q_, q) && floats(k_, kv) && floats(v_, kv) &&
-            floats(gate_, s.n_ff) && floats(up_, s.n_ff) && floats(out_, s.n_embd) &&
-            floats(cos_, s.rope.n_rot / 2) && floats(sin_, s.rope.n_rot / 2);
-  const size_t cache = s.n_layer * n_ctx_ * kv * sizeof(uint16_t);
-  k_cache_ = Buffer::allocate(cache);
-  v_cache_ = Buffer::allocate(cache);
-  if (!ok || k_cache_.empty() || v_cache_.empty())
-    return Status(Code::kOutOfMemory, "[model] no memory for a context of " + std::to_string(n_ctx_) +
-                                          " tokens (" + std::to_string(2 * cache) +
-                                          " bytes of KV cache); use a smaller n_ctx");
+  const bool ok = floats(h_, s.n_embd) && floats(q_, q) && floats(k_, kv) && floats(v_, kv) &&
+                  floats(gate_, s.n_ff) && floats(up_, s.n_ff) && floats(out_, s.n_embd) &&
+                  floats(cos_, s.rope.n_rot / 2) && floats(sin_, s.rope.n_rot / 2);
+  if (!ok)
+    return Status(Code::kOutOfMemory,
+                  "[model] no memory for passes of " + std::to_string(n) + " tokens; use a smaller n_batch");
+  STERNA_RETURN_IF_ERROR(kv_cache_.reserve(kv_type, {s.n_layer, s.n_head_kv, s.head_dim, n_ctx_}));
+  STERNA_RETURN_IF_ERROR(attention_.reserve(kv_cache_.shape(), s.n_head, pool_.size()));
   std::vector<const cpu::Weight*> all;
   for (const auto& [tensor, weight] : weights_) all.push_back(weight);
   return acts_.reserve(n, std::max({s.n_embd, q, s.n_ff}), all);
@@ -73,21 +70,6 @@ void Decoder::embed(int32_t token, float* out) const {
            out);
 }
 
-void Decoder::attend(size_t layer, size_t n, size_t pos) {
-  const DecoderSpec& s = spec_;
-  const size_t hd = s.head_dim, group = s.n_head / s.n_head_kv;
-  // One token: a task per query head, for balance. Many: a task per KV head, whose keys then stay in cache
-  // for its group.
-  const size_t heads = n == 1 ? 1 : group, tasks = s.n_head / heads;
-  pool_.run(n * tasks, [&](size_t i) {
-    const size_t t = i / tasks, head = i % tasks * heads, kv = head / group;
-    const size_t cache = (layer * s.n_head_kv + kv) * n_ctx_ * hd;
-    kernels_->attention({q_.as<float>() + t * s.n_head * hd + head * hd, hd, heads,
-                         k_cache_.as<uint16_t>() + cache, v_cache_.as<uint16_t>() + cache, hd, pos + t + 1,
-                         s.attention_scale, acts_.row(t) + head * hd, hd});
-  });
-}
-
 Status Decoder::forward(std::span<const int32_t> tokens, size_t pos, size_t n_wanted,
                         const std::function<bool()>& keep_going) {
   const DecoderSpec& s = spec_;
@@ -120,7 +102,7 @@ Status Decoder::forward(std::span<const int32_t> tokens, size_t pos, size_t n_wa
 
     norm_into(l.attn_norm, layer > 0, {&l.q, &l.k, &l.v});
     product({{&l.q, q_.as<float>(), q_dim}, {&l.k, k_.as<float>(), kv_dim}, {&l.v, v_.as<float>(), kv_dim}});
-    pool_.run(n, [&](size_t t) {
+    const auto rotate_and_store = [&](size_t t) {
       const float* cos = cos_.as<float>() + t * half;
       const float* sin = sin_.as<float>() + t * half;
       const auto rotate = [&](float* x, const std::vector<float>& norm) {
@@ -128,19 +110,18 @@ Status Decoder::forward(std::span<const int32_t> tokens, size_t pos, size_t n_wa
         kn.rope(x, cos, sin, s.rope.n_rot);
       };
       for (size_t i = 0; i < s.n_head; i++) rotate(q_.as<float>() + t * q_dim + i * hd, l.q_norm);
-      for (size_t i = 0; i < s.n_head_kv; i++) {
-        float* k = k_.as<float>() + t * kv_dim + i * hd;
-        const float* v = v_.as<float>() + t * kv_dim + i * hd;
-        rotate(k, l.k_norm);
-        const size_t cache = ((layer * s.n_head_kv + i) * n_ctx_ + pos + t) * hd;
-        for (size_t d = 0; d < hd; d++) k_cache_.as<uint16_t>()[cache + d] = f32_to_f16(k[d]);
-        for (size_t d = 0; d < hd; d++) v_cache_.as<uint16_t>()[cache + d] = f32_to_f16(v[d]);
-      }
+      for (size_t i = 0; i < s.n_head_kv; i++) rotate(k_.as<float>() + t * kv_dim + i * hd, l.k_norm);
+      kv_cache_.store(layer, pos + t, k_.as<float>() + t * kv_dim, v_.as<float>() + t * kv_dim);
+    };
+    constexpr size_t kGroup = cpu::KvCache::kStoreGroup;
+    pool_.run((pos + n - 1) / kGroup - pos / kGroup + 1, [&](size_t i) {
+      const size_t from = std::max(pos, (pos / kGroup + i) * kGroup);
+      for (size_t p = from; p < pos + n && (p == from || p % kGroup != 0); p++) rotate_and_store(p - pos);
     });
 
     const cpu::Weight* const o_reader[] = {&l.o};
     acts_.begin(q_dim, o_reader);
-    attend(layer, n, pos);
+    attention_.run(pool_, kv_cache_, layer, q_.as<float>(), n, pos, s.attention_scale, acts_.row(0));
     pool_.run(n, [&](size_t t) {
       if (s.sub_norms) kn.rmsnorm(acts_.row(t), l.attn_sub_norm.data(), q_dim, s.eps, acts_.row(t));
       acts_.quantize(t);

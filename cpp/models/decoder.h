@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "backends/cpu/attention.h"
+#include "backends/cpu/kv_cache.h"
 #include "backends/cpu/linear.h"
 #include "models/rope.h"
 #include "sterna/gguf.h"
@@ -44,19 +46,25 @@ class Decoder {
     cpu::Weight q, k, v, o, gate, up, down;
   };
 
+  struct PassOptions {
+    size_t n_ctx, n_batch;
+    cpu::KvType kv_type;
+  };
+
   /// Checks every tensor against `spec` and packs the weights; `file` must outlive the Decoder. `progress`
   /// may be empty. Errors: kCorrupt (missing, misshapen, not finite), kUnsupported (a tensor that the graph
   /// has no place for), kOutOfMemory.
   static Result<std::unique_ptr<Decoder>> load(const GgufFile& file, DecoderSpec spec, ThreadPool& pool,
-                                               size_t n_ctx, size_t n_batch,
+                                               const PassOptions& options,
                                                const std::function<bool(float)>& progress);
 
   const DecoderSpec& spec() const { return spec_; }
   size_t n_vocab() const { return n_vocab_; }  ///< Rows of the embedding: ids must be below.
   size_t n_ctx() const { return n_ctx_; }
   size_t n_batch() const { return n_batch_; }
-  uint64_t weight_bytes() const;            ///< In memory.
-  uint64_t bytes_per_token() const;         ///< Weight bytes that decoding one token reads.
+  uint64_t weight_bytes() const;     ///< In memory.
+  uint64_t bytes_per_token() const;  ///< Weight bytes that decoding one token reads.
+  uint64_t kv_bytes_per_token() const { return kv_cache_.bytes_per_token(); }
   std::vector<TensorInfo> tensors() const;  ///< With the kernel of each.
 
   /// Runs up to n_batch tokens at positions pos, pos+1, ... and keeps their keys and values. Afterwards
@@ -73,8 +81,7 @@ class Decoder {
   class Loader;
   Decoder(DecoderSpec spec, ThreadPool& pool);
   void embed(int32_t token, float* out) const;
-  void attend(size_t layer, size_t n, size_t pos);
-  Status allocate();
+  Status allocate(cpu::KvType kv_type);
 
   DecoderSpec spec_;
   ThreadPool& pool_;
@@ -91,10 +98,11 @@ class Decoder {
   const GgufFile* file_ = nullptr;
   std::vector<std::pair<const GgufTensor*, const cpu::Weight*>> weights_;
 
-  // Scratch of a pass, rows of n_batch tokens; the KV cache.
+  cpu::KvCache kv_cache_;
+  cpu::Attention attention_;
+  // Scratch of a pass, rows of n_batch tokens.
   cpu::Activations acts_;
   Buffer h_, q_, k_, v_, gate_, up_, out_, cos_, sin_;
-  Buffer k_cache_, v_cache_;  // f16 [layer][kv head][position][head_dim]
 };
 
 }  // namespace sterna::models

@@ -1,7 +1,6 @@
 // The small kernels that a Decoder calls, looked up once.
 #pragma once
 
-#include "kernels/contract/attention.h"
 #include "kernels/contract/elementwise.h"
 #include "kernels/registry.h"
 #include "models/decoder.h"
@@ -12,7 +11,6 @@ struct Decoder::Kernels {
   using Family = kernels::Family;
   kernels::RmsNormFn* rmsnorm = kernels::find_fn<kernels::RmsNormFn>(Family::rmsnorm, "f32");
   kernels::RopeFn* rope;
-  kernels::AttentionFn* attention = kernels::find_fn<kernels::AttentionFn>(Family::attention, "f16");
   kernels::GluFn* glu;
   kernels::AddFn* add = kernels::find_fn<kernels::AddFn>(Family::add, "f32");
 

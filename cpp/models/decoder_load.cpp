@@ -221,14 +221,14 @@ class Decoder::Loader {
 };
 
 Result<std::unique_ptr<Decoder>> Decoder::load(const GgufFile& file, DecoderSpec spec, ThreadPool& pool,
-                                               size_t n_ctx, size_t n_batch,
+                                               const PassOptions& options,
                                                const std::function<bool(float)>& progress) {
   std::unique_ptr<Decoder> d(new Decoder(std::move(spec), pool));
   d->file_ = &file;
-  d->n_ctx_ = n_ctx;
-  d->n_batch_ = std::min(n_batch, n_ctx);
+  d->n_ctx_ = options.n_ctx;
+  d->n_batch_ = std::min(options.n_batch, options.n_ctx);
   STERNA_RETURN_IF_ERROR(Loader(*d, file, progress).run());
-  STERNA_RETURN_IF_ERROR(d->allocate());
+  STERNA_RETURN_IF_ERROR(d->allocate(options.kv_type));
   return d;
 }
 

@@ -60,6 +60,7 @@ Result<std::unique_ptr<runtime::Session>> load_session(const std::string& path, 
     return invalid("n_ctx, got " + std::to_string(*o.n_ctx) + ", expected 0 (the model's) or more");
   if (o.n_batch < 1 || o.n_batch > 65536)
     return invalid("n_batch, got " + std::to_string(o.n_batch) + ", expected 1 to 65536");
+  STERNA_ASSIGN(const cpu::KvType kv_type, cpu::kv_type(o.kv_type));
   STERNA_ASSIGN(const size_t first_isa, kernels::first_active_isa());
 
   auto s = std::make_unique<runtime::Session>();
@@ -76,8 +77,9 @@ Result<std::unique_ptr<runtime::Session>> load_session(const std::string& path, 
   if (n_ctx > spec.n_ctx_train)
     spec.warnings.push_back("a context of " + std::to_string(n_ctx) + " tokens is longer than the " +
                             std::to_string(spec.n_ctx_train) + " that the model was made for");
-  STERNA_ASSIGN(s->decoder, models::Decoder::load(*s->file, std::move(spec), *s->pool, n_ctx,
-                                                  size_t(o.n_batch), o.progress));
+  STERNA_ASSIGN(s->decoder, models::Decoder::load(*s->file, std::move(spec), *s->pool,
+                                                  {n_ctx, size_t(o.n_batch), kv_type}, o.progress));
+  s->cached.reserve(n_ctx);
   if (s->tokenizer->size() > s->decoder->n_vocab())
     return Status(Code::kCorrupt, "[load] " + path + ": the tokenizer has " +
                                       std::to_string(s->tokenizer->size()) +
@@ -94,6 +96,7 @@ Result<std::unique_ptr<runtime::Session>> load_session(const std::string& path, 
   i.tokenizer = t.model(), i.pre = t.pre(), i.activation = d.activation;
   i.file_bytes = s->file->file_bytes();
   i.weight_bytes = s->decoder->weight_bytes(), i.bytes_per_token = s->decoder->bytes_per_token();
+  i.kv_bytes_per_token = s->decoder->kv_bytes_per_token();
   std::map<std::string, uint64_t> by_format;
   for (const GgufTensor& tensor : s->file->tensors()) {
     uint64_t n = 1;

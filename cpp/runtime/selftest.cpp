@@ -90,13 +90,19 @@ std::vector<float> run_fgemm(const Kernel& k) {
 
 std::vector<float> run_attention(const Kernel& k) {
   Random r(3);
-  constexpr size_t kHeads = 3, kDim = 72, kPositions = 300;
-  const auto q = floats(r, kHeads * kDim);
-  const auto keys = halves(r, kPositions * kDim), values = halves(r, kPositions * kDim);
-  std::vector<float> out(kHeads * kDim);
-  as<AttentionFn>(k)(
-      {q.data(), kDim, kHeads, keys.data(), values.data(), kDim, kPositions, 0.3f, out.data(), kDim});
-  return out;
+  constexpr size_t kHeads = 3, kDim = 72, kPositions = 200, kRow = partial_floats(kDim);
+  const auto q = floats(r, 2 * kHeads * kDim);
+  const auto keys = halves(r, (kPositions + 1) * kDim), values = halves(r, (kPositions + 1) * kDim);
+  std::vector<float> out(2 * kHeads * kRow);
+  as<AttentionFn>(k)({q.data(), kHeads * kDim, keys.data(), values.data(), 2, kHeads, kDim, kPositions, 0.3f,
+                      out.data(), kRow});
+  std::vector<float> digested;  // without the padding, which is anything
+  for (size_t i = 0; i < 2 * kHeads; i++) {
+    digested.insert(digested.end(), &out[i * kRow], &out[i * kRow + kDim]);
+    digested.push_back(out[i * kRow + partial_m(kDim)]);
+    digested.push_back(out[i * kRow + partial_l(kDim)]);
+  }
+  return digested;
 }
 
 std::vector<float> run_elementwise(const Kernel& k) {
@@ -110,6 +116,12 @@ std::vector<float> run_elementwise(const Kernel& k) {
       break;
     case Family::softmax:
       as<SoftmaxFn>(k)(x.data(), n, y.data());
+      break;
+    case Family::merge:
+      as<MergeFn>(k)(x.data(), partial_floats(72), 3, 72, y.data());
+      break;
+    case Family::weigh:
+      as<WeighFn>(k)(x.data(), w.data(), n - 2, y.data(), &y[n - 2], &y[n - 1]);
       break;
     case Family::glu:
       as<GluFn>(k)(x.data(), w.data(), n, y.data());

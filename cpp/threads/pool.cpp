@@ -32,7 +32,7 @@ std::atomic<unsigned> fork_generation{0};
 
 struct ThreadPool::Impl {
   struct Job {
-    void (*call)(void*, size_t);
+    void (*call)(void*, size_t, size_t);
     void* task;
     size_t n;
   };
@@ -45,24 +45,24 @@ struct ThreadPool::Impl {
   alignas(64) std::atomic<size_t> done{0};      // tasks of the current job that are finished
   std::atomic<bool> stop{false};
 
-  void work() {
+  void work(size_t thread) {
     uint64_t t = ticket.load(std::memory_order_acquire);
     while (uint32_t(t) != 0) {
       if (!ticket.compare_exchange_weak(t, t - 1, std::memory_order_acq_rel, std::memory_order_acquire))
         continue;
-      job.call(job.task, job.n - uint32_t(t));
+      job.call(job.task, job.n - uint32_t(t), thread);
       done.fetch_add(1, std::memory_order_release);
       t = ticket.load(std::memory_order_acquire);
     }
   }
 
-  void worker() {
+  void worker(size_t thread) {
     for (uint32_t seen = 0;;) {
       for (int s = 0; s < kSpins && epoch.load(std::memory_order_acquire) == seen; s++) pause();
       epoch.wait(seen, std::memory_order_acquire);
       seen = epoch.load(std::memory_order_acquire);
       if (stop.load(std::memory_order_relaxed)) return;
-      work();
+      work(thread);
     }
   }
 };
@@ -78,7 +78,7 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int n_threads) {
   std::unique_ptr<ThreadPool> pool(new ThreadPool(std::make_unique<Impl>()));
   Impl* impl = pool->impl_.get();
   try {
-    for (int i = 1; i < n_threads; i++) impl->workers.emplace_back([impl] { impl->worker(); });
+    for (int i = 1; i < n_threads; i++) impl->workers.emplace_back([impl, i] { impl->worker(size_t(i)); });
   } catch (const std::system_error&) {
     return Status(Code::kOutOfMemory, "[threads] the system refused to start thread " +
                                           std::to_string(impl->workers.size() + 2) + " of " +
@@ -100,10 +100,10 @@ ThreadPool::~ThreadPool() {
 
 int ThreadPool::size() const { return int(impl_->workers.size()) + 1; }
 
-void ThreadPool::run_erased(size_t n, void (*call)(void*, size_t), void* task) {
+void ThreadPool::run_erased(size_t n, void (*call)(void*, size_t, size_t), void* task) {
   Impl& p = *impl_;
   if (n <= 1 || p.workers.empty() || p.born != fork_generation.load(std::memory_order_relaxed)) {
-    for (size_t i = 0; i < n; i++) call(task, i);
+    for (size_t i = 0; i < n; i++) call(task, i, 0);
     return;
   }
   p.job = {call, task, n};
@@ -112,7 +112,7 @@ void ThreadPool::run_erased(size_t n, void (*call)(void*, size_t), void* task) {
   p.ticket.store(uint64_t(next) << 32 | n, std::memory_order_release);
   p.epoch.store(next, std::memory_order_release);
   p.epoch.notify_all();
-  p.work();
+  p.work(0);
   for (int s = 0; p.done.load(std::memory_order_acquire) != n; s++)
     s < kSpinsBeforeYield ? pause() : std::this_thread::yield();
 }

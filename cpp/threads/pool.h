@@ -20,19 +20,25 @@ class ThreadPool {
 
   int size() const;
 
-  /// Calls task(i) for i = 0 .. n-1 (n < 2^32), each once, and returns when all are done. One run() at a
-  /// time. In a forked child, where the other threads do not exist, the caller does all.
+  /// Calls task(i) or task(i, thread) for i = 0 .. n-1 (n < 2^32), each once, and returns when all are done.
+  /// thread < size() says who calls, for scratch memory; the caller of run() is 0. One run() at a time. In a
+  /// forked child, where the other threads do not exist, the caller does all.
   template <class Task>
   void run(size_t n, Task&& task) {
     using T = std::remove_reference_t<Task>;
-    run_erased(
-        n, [](void* t, size_t i) { (*static_cast<T*>(t))(i); }, const_cast<std::remove_const_t<T>*>(&task));
+    const auto call = [](void* t, size_t i, size_t thread) {
+      if constexpr (std::is_invocable_v<T&, size_t, size_t>)
+        (*static_cast<T*>(t))(i, thread);
+      else
+        (*static_cast<T*>(t))(i);
+    };
+    run_erased(n, call, const_cast<std::remove_const_t<T>*>(&task));
   }
 
  private:
   struct Impl;
   explicit ThreadPool(std::unique_ptr<Impl> impl);
-  void run_erased(size_t n, void (*call)(void*, size_t), void* task);
+  void run_erased(size_t n, void (*call)(void*, size_t, size_t), void* task);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -110,6 +110,7 @@ Result<Model> load(const Options& options) {
   l.n_ctx = options.n_ctx;
   l.n_threads = options.n_threads;
   l.n_batch = options.n_batch;
+  l.kv_type = options.kv_type;
   const bool show = isatty(STDERR_FILENO);
   l.progress = [show](float done) {
     if (show) std::fprintf(stderr, "\rloading %3.0f %%", 100 * done);

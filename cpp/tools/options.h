@@ -14,6 +14,7 @@ struct Options {
   std::optional<std::string> prompt;
   std::optional<int> n_ctx, n_threads;
   int n_batch = LoadOptions().n_batch;
+  std::string kv_type = LoadOptions().kv_type;
   int n_predict = GenerateOptions().max_tokens;
   int64_t seed = -1;
   float temperature = GenerateOptions().temperature;

@@ -26,6 +26,8 @@ struct LoadOptions {
   int n_batch = 512;             ///< Most prompt tokens per pass, 1..65536. Never changes a result.
   std::string pre;               ///< Overrides the tokenizer's pre-tokenizer name.
   std::string activation;        ///< Overrides the FFN activation of bitnet models: "relu2" or "silu".
+  std::string kv_type =
+      "f16";  ///< Of the KV cache: "f16", or "int8" for half the memory and faster attention.
   std::function<bool(float)> progress;  ///< Called with 0..1 while loading; false cancels (kCancelled).
 };
 
@@ -76,6 +78,7 @@ struct ModelInfo {
   std::string path, name, architecture, tokenizer, pre, activation;
   uint64_t file_bytes = 0, n_params = 0, weight_bytes = 0;  ///< weight_bytes: in memory after packing.
   uint64_t bytes_per_token = 0;                             ///< Weight bytes read to decode one token.
+  uint64_t kv_bytes_per_token = 0;                          ///< KV cache; memory is taken as tokens come.
   size_t n_layer = 0, n_embd = 0, n_ff = 0, n_head = 0, n_head_kv = 0, head_dim = 0, n_vocab = 0,
          n_ctx_train = 0, n_ctx = 0;
   int n_threads = 0;

@@ -23,7 +23,8 @@ template <class... Args>
 using Callback = std::optional<nb::typed<nb::callable, nb::object(Args...)>>;
 
 Model load(const nb::bytes& path, std::optional<int> n_threads, std::optional<int> n_ctx, int n_batch,
-           const std::string& pre, const std::string& activation, const Callback<float>& progress) {
+           const std::string& pre, const std::string& activation, const std::string& kv_type,
+           const Callback<float>& progress) {
   Callbacks callbacks;
   LoadOptions options;
   options.n_threads = n_threads;
@@ -31,6 +32,7 @@ Model load(const nb::bytes& path, std::optional<int> n_threads, std::optional<in
   options.n_batch = n_batch;
   options.pre = pre;
   options.activation = activation;
+  options.kv_type = kv_type;
   options.progress = [&](float fraction) {
     return progress ? callbacks.call([&] { return (*progress)(fraction); }) : callbacks.poll();
   };
@@ -173,6 +175,8 @@ void init_info(nb::module_& m) {
       .def_ro("n_params", &ModelInfo::n_params)
       .def_ro("weight_bytes", &ModelInfo::weight_bytes, "In memory after packing.")
       .def_ro("bytes_per_token", &ModelInfo::bytes_per_token, "Weight bytes read to decode one token.")
+      .def_ro("kv_bytes_per_token", &ModelInfo::kv_bytes_per_token,
+              "KV cache; memory is taken as tokens come.")
       .def_ro("n_layer", &ModelInfo::n_layer)
       .def_ro("n_embd", &ModelInfo::n_embd)
       .def_ro("n_ff", &ModelInfo::n_ff)
@@ -210,7 +214,8 @@ void init_model(nb::module_& m) {
   init_info(m);
   nb::class_<Model>(m, "Model")
       .def_static("load", &load, nb::arg("path"), nb::arg("n_threads").none(), nb::arg("n_ctx").none(),
-                  nb::arg("n_batch"), nb::arg("pre"), nb::arg("activation"), nb::arg("progress").none())
+                  nb::arg("n_batch"), nb::arg("pre"), nb::arg("activation"), nb::arg("kv_type"),
+                  nb::arg("progress").none())
       .def_prop_ro("info", &Model::info, nb::rv_policy::copy)
       .def("tensors", &Model::tensors)
       .def("metadata", &metadata, nb::sig("def metadata(self) -> dict[str, str]"))

@@ -291,6 +291,10 @@ class ModelInfo:
         """Weight bytes read to decode one token."""
 
     @property
+    def kv_bytes_per_token(self) -> int:
+        """KV cache; memory is taken as tokens come."""
+
+    @property
     def n_layer(self) -> int: ...
     @property
     def n_embd(self) -> int: ...
@@ -348,6 +352,7 @@ class Model:
         n_batch: int,
         pre: str,
         activation: str,
+        kv_type: str,
         progress: Callable[[float], object] | None,
     ) -> Model: ...
     @property

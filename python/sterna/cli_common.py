@@ -22,6 +22,7 @@ def add_model_flags(p: argparse.ArgumentParser) -> None:
     p.add_argument("-t", "--threads", type=int, default=None, metavar="N", help="default: the usable CPUs")
     p.add_argument("--pre", default="", help="override the pre-tokenizer")
     p.add_argument("--activation", default="", help="override the FFN activation: relu2 or silu")
+    p.add_argument("--kv-type", default="f16", metavar="TYPE", help="KV cache: f16, or int8: half the memory")
     p.add_argument("--isa", default="", help="use only this instruction set and those below it")
     p.add_argument("-v", "--verbose", action="store_true", help="say more about the model")
 
@@ -40,6 +41,7 @@ def load_model(args: argparse.Namespace) -> Model:
         n_batch=args.batch_size,
         pre=args.pre,
         activation=args.activation,
+        kv_type=args.kv_type,
         progress=show_progress if sys.stderr.isatty() else None,
     )
     for warning in model.info.warnings:

@@ -32,7 +32,7 @@ def _load(args: argparse.Namespace) -> tuple[Model | None, str]:
     if args.no_load:
         return None, ""
     try:
-        return load(args.model, n_ctx=32, pre=args.pre, activation=args.activation), ""
+        return load(args.model, n_ctx=32, pre=args.pre, activation=args.activation, kv_type=args.kv_type), ""
     except (ValueError, UnsupportedError) as e:
         return None, str(e)
 
@@ -56,6 +56,7 @@ def _print(file: _core.GgufFile, model: Model | None) -> None:
     if model:
         i = model.info
         print(f"\n{i.n_params} parameters, {i.weight_bytes} bytes in memory, {i.bytes_per_token} a token")
+        print(f"KV cache: {i.kv_bytes_per_token} bytes a token of context, taken as tokens come")
         for warning in i.warnings:
             print(f"warning: {warning}")
 
@@ -94,5 +95,6 @@ def add_inspect(commands: Any) -> None:
     p.add_argument("--no-load", action="store_true", help="the file only, not the choice of kernels")
     p.add_argument("--pre", default="", help="override the pre-tokenizer")
     p.add_argument("--activation", default="", help="override the FFN activation: relu2 or silu")
+    p.add_argument("--kv-type", default="f16", metavar="TYPE", help="KV cache: f16, or int8: half the memory")
     p.add_argument("--isa", default="", help="as if only this instruction set and those below it were there")
     p.set_defaults(function=_inspect)

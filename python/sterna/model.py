@@ -106,20 +106,22 @@ def load(
     n_batch: int = 512,
     pre: str = "",
     activation: str = "",
+    kv_type: str = "f16",
     progress: Callable[[float], object] | None = None,
 ) -> Model:
     """Load a GGUF model; None is the small demonstration model in this package.
 
     n_threads: default the CPUs this process may use. n_ctx: tokens of context; default the model's, at most
     4096; 0 is the model's. n_batch: prompt tokens per pass. pre, activation: override the pre-tokenizer and
-    the FFN activation. progress(fraction) is called with 0 to 1; an exception in it, or returning False
+    the FFN activation. kv_type: of the KV cache, "f16" or "int8" (half the memory, faster at long context, a
+    little less exact). progress(fraction) is called with 0 to 1; an exception in it, or returning False
     (KeyboardInterrupt), cancels.
 
     Raises FileNotFoundError, OSError, ValueError (a damaged file or a wrong argument), UnsupportedError,
     MemoryError.
     """
     name = _encode_path(PACKAGED_MODEL if path is None else path)
-    return Model(_core.Model.load(name, n_threads, n_ctx, n_batch, pre, activation, progress))
+    return Model(_core.Model.load(name, n_threads, n_ctx, n_batch, pre, activation, kv_type, progress))
 
 
 class Model:

@@ -1,4 +1,5 @@
 // Conformance of the attention kernels: bit-equal to reference/attention.h.
+#include <algorithm>
 #include <cmath>
 
 #include "base/half.h"
@@ -30,62 +31,146 @@ Cache make_cache(Data data, size_t n, size_t head_dim) {
   return c;
 }
 
-void run_case(Kernels& all, const std::string& variant, size_t positions, size_t head_dim, size_t heads,
-              Data data, size_t pad) {
+/// `tokens` tokens of `heads` heads; the first one sees `positions` positions of one chunk.
+void run_case(Kernels& all, size_t positions, size_t head_dim, size_t tokens, size_t heads, Data data,
+              size_t pad) {
   const Side side = (positions + head_dim) % 2 ? Side::kStart : Side::kEnd;
-  const Cache cache = make_cache(data, positions, head_dim);
-  const size_t stride = head_dim + pad;
-  std::vector<float> q = floats(Floats::kRandom, (heads - 1) * stride + head_dim, positions + head_dim);
+  const auto seen = [&](size_t t) { return std::min<size_t>(positions + t, 256); };
+  const Cache cache = make_cache(data, seen(tokens - 1), head_dim);
+  const size_t q_stride = heads * head_dim + pad, row = kernels::partial_floats(head_dim), stride = row + pad;
+  std::vector<float> q =
+      floats(Floats::kRandom, (tokens - 1) * q_stride + heads * head_dim, positions + head_dim);
   if (data == Data::kRising) {
     for (float& x : q) x = std::fabs(x);
   }
   const float scale = 1.0f / std::sqrt(float(head_dim));
-  std::vector<float> want(heads * head_dim);
-  for (size_t h = 0; h < heads; ++h) {
-    reference::attention(&q[h * stride], cache.k.data(), cache.v.data(), head_dim, positions, scale,
-                         &want[h * head_dim]);
-  }
+  std::vector<reference::Partial> want;
+  for (size_t i = 0; i < tokens * heads; ++i)
+    want.push_back(reference::attention_chunk(&q[i / heads * q_stride + i % heads * head_dim], cache.k.data(),
+                                              cache.v.data(), head_dim, seen(i / heads), scale));
   Guarded<float> gq(q.size());
   Guarded<uint16_t> gk(cache.k.size()), gv(cache.v.size());
-  OutputRectangle out(heads * (head_dim + 2 * pad));
+  OutputRectangle out(tokens * heads * stride);
   const std::string what = "positions " + std::to_string(positions) + ", head_dim " +
-                           std::to_string(head_dim) + ", heads " + std::to_string(heads) + ", padding " +
-                           std::to_string(pad) + ", data " + std::to_string(int(data));
-  all.run(variant, what, [&](const kernels::Kernel& k) {
+                           std::to_string(head_dim) + ", tokens " + std::to_string(tokens) + ", heads " +
+                           std::to_string(heads) + ", padding " + std::to_string(pad) + ", data " +
+                           std::to_string(int(data));
+  all.run("f16", what, [&](const kernels::Kernel& k) {
     kernels::AttentionArgs args{};
     args.q = gq.fit(q.data(), q.size(), side);
-    args.q_stride = stride;
-    args.n_heads = heads;
+    args.token_stride = q_stride;
     args.k = gk.fit(cache.k.data(), cache.k.size(), side);
     args.v = gv.fit(cache.v.data(), cache.v.size(), side);
+    args.n_tokens = tokens;
+    args.n_heads = heads;
     args.head_dim = head_dim;
     args.n_positions = positions;
     args.scale = scale;
-    args.out_stride = head_dim + 2 * pad;
-    args.out = out.prepare(head_dim, heads, args.out_stride, side);
+    args.partial_stride = stride;
+    args.partials = out.prepare(row, tokens * heads, stride, side);
     kernels::as<kernels::AttentionFn>(k)(args);
-    return out.verify([&](size_t h, size_t d) { return want[h * head_dim + d]; });
+    const float* got = args.partials;
+    return out.verify([&](size_t i, size_t d) {
+      if (d < head_dim) return want[i].a[d];
+      if (d == kernels::partial_m(head_dim)) return want[i].m;
+      if (d == kernels::partial_l(head_dim)) return want[i].l;
+      return got[i * stride + d];  // anything
+    });
   });
+}
+
+reference::Partial random_partial(size_t head_dim, uint64_t seed) {
+  Random rng(seed);
+  reference::Partial p;
+  p.m = rng.uniform(-30, 30), p.l = rng.uniform(1, 256);
+  p.a = floats(Floats::kRandom, head_dim, seed);
+  return p;
 }
 
 TEST_SUITE_BEGIN("kernels");
 
 TEST_CASE("kernels: attention equals the reference") {
   Kernels all(kernels::Family::attention);
-  for (const std::string& variant : all.variants()) {
-    REQUIRE_MESSAGE(variant == "f16", "no conformance test for attention " << variant);
-    for (size_t positions : {1, 2, 15, 16, 17, 255, 256, 257, 511, 513, 1000}) {
-      for (size_t head_dim : {1, 2, 7, 16, 24, 33, 64, 80, 128, 256, 512}) {
-        for (size_t heads : {1, 2, 3, 4, 5, 7, 8}) {
-          const bool large = positions * head_dim * heads > (fast() ? 20000 : 200000);
-          if (large && heads != 3 && heads != 1) continue;
-          if (fast() && large && positions * head_dim > 100000) continue;
-          const Data data = Data((positions + head_dim + heads) % 4);
-          run_case(all, variant, positions, head_dim, heads, data, heads % 3 * 5);
+  REQUIRE(all.variants() == std::vector<std::string>{"f16"});
+  for (size_t positions : {1, 2, 3, 15, 16, 17, 100, 254, 255, 256}) {
+    for (size_t head_dim : {1, 2, 7, 16, 24, 33, 64, 80, 128, 256, 512}) {
+      for (size_t heads : {1, 2, 3, 4, 5, 7, 8}) {
+        for (size_t tokens : {1, 2, 5}) {
+          const bool large = positions * head_dim * heads * tokens > (fast() ? 20000 : 200000);
+          if (large && (heads != 3 || (fast() && tokens == 5))) continue;
+          const Data data = Data((positions + head_dim + heads + tokens) % 4);
+          run_case(all, positions, head_dim, tokens, heads, data, heads % 3 * 5);
           if (!large && heads == 2) {
-            for (int d = 0; d < 4; ++d) run_case(all, variant, positions, head_dim, heads, Data(d), 0);
+            for (int d = 0; d < 4; ++d) run_case(all, positions, head_dim, tokens, heads, Data(d), 0);
           }
         }
+      }
+    }
+  }
+  all.check_covered();
+}
+
+TEST_CASE("kernels: merge equals the reference") {
+  Kernels all(kernels::Family::merge);
+  REQUIRE(all.variants() == std::vector<std::string>{"f32"});
+  for (size_t head_dim : {1, 7, 16, 33, 128, 512}) {
+    for (size_t n : {1, 2, 3, 9}) {
+      const size_t stride = kernels::partial_floats(head_dim) + n % 2 * 3;
+      std::vector<float> rows(n * stride);
+      reference::Partial want;
+      for (size_t i = 0; i < n; ++i) {
+        const reference::Partial p = random_partial(head_dim, head_dim * 100 + i);
+        std::copy(p.a.begin(), p.a.end(), &rows[i * stride]);
+        rows[i * stride + kernels::partial_m(head_dim)] = p.m;
+        rows[i * stride + kernels::partial_l(head_dim)] = p.l;
+        if (i == 0)
+          want = p;
+        else
+          reference::merge(want, p);
+      }
+      const std::vector<float> want_out = reference::result(want);
+      for (bool finish : {false, true}) {
+        const std::string what = "head_dim " + std::to_string(head_dim) + ", partials " + std::to_string(n);
+        Guarded<float> g(rows.size()), out(head_dim);
+        all.run("f32", what, [&](const kernels::Kernel& k) {
+          const float* got = g.fit(rows.data(), rows.size());
+          float* got_out = finish ? out.fit(head_dim) : nullptr;
+          kernels::as<kernels::MergeFn>(k)(g.data(), stride, n, head_dim, got_out);
+          std::string error = compare(got, want.a.data(), head_dim);
+          if (error.empty()) error = compare(got + kernels::partial_m(head_dim), &want.m, 1);
+          if (error.empty()) error = compare(got + kernels::partial_l(head_dim), &want.l, 1);
+          if (error.empty() && finish) error = compare(got_out, want_out.data(), head_dim);
+          return !error.empty() || (g.intact() && out.intact()) ? error : "wrote outside its buffers";
+        });
+      }
+    }
+  }
+  all.check_covered();
+}
+
+TEST_CASE("kernels: weigh equals the reference") {
+  Kernels all(kernels::Family::weigh);
+  REQUIRE(all.variants() == std::vector<std::string>{"f32"});
+  for (Floats kind : {Floats::kRandom, Floats::kZeros, Floats::kDenormals, Floats::kMixed}) {
+    for (size_t n : {1, 2, 15, 16, 17, 40, 255, 256}) {
+      const std::vector<float> x = floats(kind, n, n), w = floats(Floats::kRandom, n, n + 1);
+      std::vector<float> want;
+      const reference::Partial p = reference::weights(x, &want);
+      for (size_t i = 0; i < n; ++i) want[i] *= w[i];
+      Guarded<float> gx(n), gw(n), gy(n), ml(2);
+      for (bool in_place : {false, true}) {
+        all.run("f32", name(kind) + ", n " + std::to_string(n), [&](const kernels::Kernel& k) {
+          const float* from = gx.fit(x.data(), n);
+          gw.fit(w.data(), n), gy.fit(n), ml.fit(2);
+          float* y = in_place ? gx.data() : gy.data();
+          kernels::as<kernels::WeighFn>(k)(from, gw.data(), n, y, ml.data(), ml.data() + 1);
+          std::string error = compare(y, want.data(), n);
+          if (error.empty()) error = compare(ml.data(), &p.m, 1);
+          if (error.empty()) error = compare(ml.data() + 1, &p.l, 1);
+          return !error.empty() || (gx.intact() && gw.intact() && gy.intact() && ml.intact())
+                     ? error
+                     : "wrote outside its buffers";
+        });
       }
     }
   }

@@ -167,6 +167,8 @@ bool known_family(kernels::Family f) {
     case Family::rope:
     case Family::softmax:
     case Family::attention:
+    case Family::merge:
+    case Family::weigh:
     case Family::glu:
     case Family::add:
       return true;
@@ -230,6 +232,7 @@ TEST_CASE("kernels: the lists have the variants that formats and models need") {
       {kernels::Family::quantize, "block"},    {kernels::Family::rmsnorm, "f32"},
       {kernels::Family::rope, "neox"},         {kernels::Family::rope, "norm"},
       {kernels::Family::softmax, "f32"},       {kernels::Family::attention, "f16"},
+      {kernels::Family::merge, "f32"},         {kernels::Family::weigh, "f32"},
       {kernels::Family::glu, "silu"},          {kernels::Family::glu, "relu2"},
       {kernels::Family::glu, "gelu"},          {kernels::Family::add, "f32"},
       {kernels::Family::qgemm, "w1_row"},      {kernels::Family::qgemm, "w2_row"},

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -18,13 +19,20 @@ namespace {
 const std::string kRepo = std::string(STERNA_TEST_DATA_DIR) + "/../";
 
 struct Golden {
-  std::string model, digest;
+  std::string model, digest, kv_type;
 };
 
+/// Lines are "digest model" for the f16 KV cache, "digest model kv_type" for others.
 std::vector<Golden> golden() {
   std::ifstream in(std::string(STERNA_TEST_DATA_DIR) + "/golden/golden.txt");
   std::vector<Golden> all;
-  for (Golden g; in >> g.digest >> g.model;) all.push_back(g);
+  for (std::string line; std::getline(in, line);) {
+    Golden g;
+    std::istringstream fields(line);
+    fields >> g.digest >> g.model >> g.kv_type;
+    if (g.kv_type.empty()) g.kv_type = "f16";
+    all.push_back(g);
+  }
   return all;
 }
 
@@ -35,10 +43,11 @@ std::vector<int32_t> tokens() {
   return t;
 }
 
-std::string digest(const std::string& path, int n_threads, int n_batch) {
+std::string digest(const std::string& path, const std::string& kv_type, int n_threads, int n_batch) {
   LoadOptions options;
   options.n_threads = n_threads;
   options.n_batch = n_batch;
+  options.kv_type = kv_type;
   auto model = Model::load(path, options);
   REQUIRE_MESSAGE(model.ok(), model.status().message());
   const auto t = tokens();
@@ -60,7 +69,7 @@ TEST_SUITE("golden") {
   TEST_CASE("logits have the same bits on every ISA, with any threads and any batches") {
     const bool fast = std::getenv("STERNA_TEST_FAST") != nullptr;
     if (fast) MESSAGE("STERNA_TEST_FAST: the packaged model runs in one configuration per instruction set");
-    REQUIRE(golden().size() >= 7);
+    REQUIRE(golden().size() >= 9);
     size_t runs = 0;
     for (const IsaInfo& isa : isas()) {
       if (!isa.supported) continue;
@@ -69,9 +78,10 @@ TEST_SUITE("golden") {
         const auto check = [&](int n_threads, int n_batch) {
           CAPTURE(isa.name);
           CAPTURE(g.model);
+          CAPTURE(g.kv_type);
           CAPTURE(n_threads);
           CAPTURE(n_batch);
-          CHECK(digest(kRepo + g.model, n_threads, n_batch) == g.digest);
+          CHECK(digest(kRepo + g.model, g.kv_type, n_threads, n_batch) == g.digest);
           runs++;
         };
         check(2, 512);
@@ -87,8 +97,8 @@ TEST_SUITE("golden") {
   TEST_CASE("logits agree with a float64 evaluation of the same weights") {
     // Files <model>.expected.txt: token ids, then the logits of the last position. Where the deviation comes
     // from: int8 activations per block (relative 1/254 of a block's largest element, rms about 1/254/sqrt(3))
-    // at every matrix and an f16 KV cache, through few layers of random weights: a few per cent of the
-    // logits' spread; 8 % bounds it, a wrong layout gives over 100 %.
+    // at every matrix and an f16 or int8 KV cache, through few layers of random weights: a few per cent of
+    // the logits' spread; 8 % bounds it, a wrong layout gives over 100 %.
     size_t checked = 0;
     for (const Golden& g : golden()) {
       const std::string expected = kRepo + g.model.substr(0, g.model.rfind('.')) + ".expected.txt";
@@ -106,7 +116,9 @@ TEST_SUITE("golden") {
       }
       std::vector<double> want;
       for (double x; in >> x;) want.push_back(x);
-      auto model = Model::load(kRepo + g.model, {});
+      LoadOptions options;
+      options.kv_type = g.kv_type;
+      auto model = Model::load(kRepo + g.model, options);
       REQUIRE_MESSAGE(model.ok(), model.status().message());
       const size_t n_vocab = model.value().info().n_vocab;
       REQUIRE(want.size() == n_vocab);

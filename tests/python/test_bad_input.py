@@ -250,6 +250,7 @@ def test_path_errors(tmp_path) -> None:
         ({"n_batch": 10**6}, ValueError, "n_batch"),
         ({"pre": "no-such-pre"}, (ValueError, sterna.UnsupportedError), "no-such-pre"),
         ({"activation": "swish9"}, (ValueError, sterna.UnsupportedError), "swish9"),
+        ({"kv_type": "q4_0"}, ValueError, "kv_type, got 'q4_0'"),
         ({"progress": 5}, TypeError, "."),
     ],
 )

@@ -1,4 +1,4 @@
-// The oracle of attention of one query head over an f16 KV cache. Positions are cut into chunks of 256 from
+// The oracle of attention of one query head over a KV cache. Positions are cut into chunks of 256 from
 // position 0. Per chunk: s_i = (lane-rule dot of q and K_i) * scale; m = max s; e_i = exp(s_i - m); l =
 // lane-rule sum of e_i (lane = i mod 16); a[d] = fma(e_i, V_i[d], a[d]) from +0 in increasing i. The first
 // chunk's (m, l, a) is (M, L, A); the next are merged in increasing order:
@@ -17,45 +17,73 @@
 
 namespace sterna::reference {
 
+struct Partial {
+  float m = 0, l = 0;
+  std::vector<float> a;
+};
+
+/// m, l and e of the scores s.
+inline Partial weights(const std::vector<float>& s, std::vector<float>* e) {
+  Partial p;
+  p.m = s[0];
+  for (float x : s) p.m = x > p.m ? x : p.m;
+  LaneSum sum;
+  for (size_t i = 0; i < s.size(); ++i) {
+    e->push_back(detmath::expf(s[i] - p.m));
+    sum.add(i, e->back());
+  }
+  p.l = sum.total();
+  return p;
+}
+
+/// One chunk of n <= 256 positions.
+inline Partial attention_chunk(const float* q, const uint16_t* k, const uint16_t* v, size_t head_dim,
+                               size_t n, float scale) {
+  std::vector<float> s, e;
+  for (size_t i = 0; i < n; ++i) {
+    LaneSum dot;
+    for (size_t d = 0; d < head_dim; ++d) dot.add_product(d, q[d], f16_to_f32(k[i * head_dim + d]));
+    s.push_back(dot.total() * scale);
+  }
+  Partial p = weights(s, &e);
+  p.a.assign(head_dim, 0.0f);
+  for (size_t i = 0; i < n; ++i) {
+    for (size_t d = 0; d < head_dim; ++d) p.a[d] = std::fma(e[i], f16_to_f32(v[i * head_dim + d]), p.a[d]);
+  }
+  return p;
+}
+
+inline void merge(Partial& big, const Partial& next) {
+  const float max = big.m > next.m ? big.m : next.m;
+  const float c = detmath::expf(big.m - max), c2 = detmath::expf(next.m - max);
+  const float lc2 = next.l * c2;
+  big.l = std::fma(big.l, c, lc2);
+  for (size_t d = 0; d < big.a.size(); ++d) {
+    const float ac2 = next.a[d] * c2;
+    big.a[d] = std::fma(big.a[d], c, ac2);
+  }
+  big.m = max;
+}
+
+inline std::vector<float> result(const Partial& p) {
+  std::vector<float> out;
+  const float inverse = 1.0f / p.l;
+  for (float a : p.a) out.push_back(a * inverse);
+  return out;
+}
+
 inline void attention(const float* q, const uint16_t* k, const uint16_t* v, size_t head_dim,
                       size_t n_positions, float scale, float* out) {
-  float M = 0, L = 0;
-  std::vector<float> A;
+  Partial all;
   for (size_t begin = 0; begin < n_positions; begin += 256) {
     const size_t n = n_positions - begin < 256 ? n_positions - begin : 256;
-    std::vector<float> s(n), a(head_dim, 0.0f);
-    float m = 0;
-    for (size_t i = 0; i < n; ++i) {
-      LaneSum dot;
-      for (size_t d = 0; d < head_dim; ++d)
-        dot.add_product(d, q[d], f16_to_f32(k[(begin + i) * head_dim + d]));
-      s[i] = dot.total() * scale;
-      if (i == 0 || s[i] > m) m = s[i];
-    }
-    LaneSum sum;
-    for (size_t i = 0; i < n; ++i) {
-      const float e = detmath::expf(s[i] - m);
-      sum.add(i, e);
-      for (size_t d = 0; d < head_dim; ++d)
-        a[d] = std::fma(e, f16_to_f32(v[(begin + i) * head_dim + d]), a[d]);
-    }
-    const float l = sum.total();
-    if (begin == 0) {
-      M = m, L = l, A = a;
-      continue;
-    }
-    const float max = M > m ? M : m;
-    const float c = detmath::expf(M - max), c2 = detmath::expf(m - max);
-    const float lc2 = l * c2;
-    L = std::fma(L, c, lc2);
-    for (size_t d = 0; d < head_dim; ++d) {
-      const float ac2 = a[d] * c2;
-      A[d] = std::fma(A[d], c, ac2);
-    }
-    M = max;
+    const Partial p = attention_chunk(q, k + begin * head_dim, v + begin * head_dim, head_dim, n, scale);
+    if (begin == 0)
+      all = p;
+    else
+      merge(all, p);
   }
-  const float inverse = 1.0f / L;
-  for (size_t d = 0; d < head_dim; ++d) out[d] = A[d] * inverse;
+  for (float x : result(all)) *out++ = x;
 }
 
 }  // namespace sterna::reference

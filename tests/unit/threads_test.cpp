@@ -26,6 +26,20 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("a task is told which thread calls it, and no two threads have one number") {
+    auto pool = ThreadPool::create(3);
+    REQUIRE(pool.ok());
+    for (int round = 0; round < 200; round++) {
+      std::atomic<int> busy[3] = {};
+      std::atomic<bool> ok = true;
+      pool.value()->run(50, [&](size_t, size_t thread) {
+        if (thread >= 3 || busy[thread]++ != 0) ok = false;
+        if (thread < 3) busy[thread]--;
+      });
+      CHECK(ok);
+    }
+  }
+
   TEST_CASE("a pool refuses silly sizes") {
     for (int n : {0, -1, 1000000}) {
       auto pool = ThreadPool::create(n);

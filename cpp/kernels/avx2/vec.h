@@ -96,6 +96,24 @@ inline F rne(F a) {
 }
 inline F to_float(I a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)}; }
 inline I to_int(F a) { return {_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)}; }
+/// The lanes of a, within int8, as bytes.
+inline void store_i8(I a, int8_t* p) {
+  const auto words = [](__m256i x) {
+    return _mm_packs_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+  };
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words(a.lo), words(a.hi)));
+}
+/// out[i] = v[i]'s 16 lanes added as the lane rule's tree.
+inline void sum_trees(const F v[4], float* out) {
+  const auto eight = [](F a) { return _mm256_add_ps(a.lo, a.hi); };
+  const auto four = [](__m256 a, __m256 b) {  // +4: a in the low half, b in the high
+    return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+  };
+  const __m256 x = four(eight(v[0]), eight(v[1])), y = four(eight(v[2]), eight(v[3]));
+  const __m256 z = _mm256_add_ps(_mm256_shuffle_ps(x, y, 0x44), _mm256_shuffle_ps(x, y, 0xee));
+  const __m256 s = _mm256_hadd_ps(z, z);  // 0 2 . . | 1 3 . .
+  _mm_storeu_ps(out, _mm_unpacklo_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1)));
+}
 inline F exp2i(F n) {
   const auto half = [](__m256 x) {
     return _mm256_castsi256_ps(

@@ -1,10 +1,19 @@
-// The contract of attention of one token over a KV cache (variant "f16"), for the query heads that share one
-// KV head. Positions are cut into chunks of 256 from position 0. Per chunk: s_i = (lane-rule dot of q and
-// K_i) * scale; m = max s; e_i = exp(s_i - m); l = lane-rule sum of e_i (lane = i mod 16); a[d] = fma(e_i,
-// V_i[d], a[d]) from +0 in increasing i. Chunks merge in increasing order, (M, L, A) starting as the first
-// chunk's (m, l, a):
-//   M' = max(M, m), c = exp(M - M'), c2 = exp(m - M'), L' = fma(L, c, l*c2), A' = fma(A, c, a*c2).
-// out[d] = A[d] * (1 / L).
+// The contract of attention over a KV cache. Positions are cut into chunks of 256 from position 0, and a
+// chunk gives each query a partial result (m, l, a): m = max s_i, e_i = exp(s_i - m), l = lane-rule sum of
+// e_i (lane = i mod 16), a[d] = sum of e_i V_i[d]. Partials merge in increasing order of chunks, whoever
+// computed them: (M, L, A) starts as the first chunk's (m, l, a), then
+//   M' = max(M, m), c = exp(M - M'), c2 = exp(m - M'), L' = fma(L, c, l*c2), A' = fma(A, c, a*c2),
+// and out[d] = A[d] * (1 / L).
+//
+// Kind "f16": s_i = (lane-rule dot of q and K_i) * scale; a[d] = fma(e_i, V_i[d], a[d]) from +0 in increasing
+// i. The kernel computes partials of one chunk.
+//
+// Kind "int8": K and V of a position and the query are int8 codes with a scale ks_i, vs_i, qs, by quantize
+// "row" over the head's dimensions. s_i = float(K_i . q) * (ks_i * (qs * scale)): the product is a qgemm
+// "w8_row", positions being rows. The weights w_i = e_i * vs_i ("weigh" below) become codes p_i and a scale
+// ps_b per 32 positions by quantize "block" (positions that the query does not see have w_i = 0). a[d] =
+// fma(float(sum over block b of p_i*V_i[d]), ps_b, a[d]) from +0 in increasing b: a qgemm "w8_block",
+// dimensions being rows with the scale 1.
 #pragma once
 
 #include <cstddef>
@@ -13,21 +22,35 @@
 namespace sterna::kernels {
 
 constexpr size_t kAttentionChunk = 256;
+constexpr size_t kMaxHeadDim = 512;
 
+/// A partial is a row of floats: a[head_dim], and behind them m and l.
+constexpr size_t partial_m(size_t head_dim) { return (head_dim + 15) / 16 * 16; }
+constexpr size_t partial_l(size_t head_dim) { return partial_m(head_dim) + 1; }
+constexpr size_t partial_floats(size_t head_dim) { return partial_m(head_dim) + 16; }
+
+/// attention "f16": queries are n_heads heads of n_tokens tokens; token t sees the chunk's positions 0 ..
+/// min(n_positions + t, 256) - 1.
 struct AttentionArgs {
-  const float* q;   ///< n_heads rows.
-  size_t q_stride;  ///< Elements between heads.
-  size_t n_heads;
-  const uint16_t* k;   ///< f16 [position][head_dim], contiguous.
-  const uint16_t* v;   ///< f16 [position][head_dim], contiguous.
-  size_t head_dim;     ///< 1 .. 512
-  size_t n_positions;  ///< > 0
-  float scale;
-  float* out;         ///< n_heads rows.
-  size_t out_stride;  ///< Elements between heads.
+  const float* q;         ///< Head h of token t at q + t*token_stride + h*head_dim.
+  size_t token_stride;    ///< Elements.
+  const uint16_t* k;      ///< f16 [position][head_dim], contiguous, first position of the chunk.
+  const uint16_t* v;      ///< Same.
+  size_t n_tokens;        ///< > 0
+  size_t n_heads;         ///< > 0
+  size_t head_dim;        ///< 1 .. 512
+  size_t n_positions;     ///< 1 .. 256
+  float scale;            ///< Of the scores.
+  float* partials;        ///< Row of token t, head h at partials + (t*n_heads + h)*partial_stride.
+  size_t partial_stride;  ///< Elements, at least partial_floats(head_dim).
 };
 using AttentionFn = void(const AttentionArgs&);
 
-constexpr size_t kMaxHeadDim = 512;
+/// merge "f32": merges n > 0 partials, `stride` elements apart, into the first; with `out`, out[0 ..
+/// head_dim) = A * (1/L) as well.
+using MergeFn = void(float* partials, size_t stride, size_t n, size_t head_dim, float* out);
+
+/// weigh "f32": m = max x, e = exp(x - m), l = lane-rule sum of e, y = e * w. y may be x. n > 0.
+using WeighFn = void(const float* x, const float* w, size_t n, float* y, float* m, float* l);
 
 }  // namespace sterna::kernels

@@ -15,7 +15,9 @@ enum class Family : uint8_t {
   rmsnorm,
   rope,
   softmax,
-  attention,  ///< (attention.h)
+  attention,  ///< (attention.h), as merge and weigh
+  merge,
+  weigh,
   glu,
   add,
 };

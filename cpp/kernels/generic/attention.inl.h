@@ -1,5 +1,6 @@
-// Attention of one token, online over chunks of 256 positions (contract/attention.h). The query heads of a
-// group run chunk by chunk so that the chunk's K and V stay in the nearest cache.
+// Attention over one chunk of a KV cache, and the merging of chunks (contract/attention.h). A tile of queries
+// shares every K and V that is loaded and converted; queries of one tile may see different numbers of
+// positions.
 #pragma once
 
 #include "kernels/contract/attention.h"
@@ -10,7 +11,10 @@ namespace attention {
 
 using sterna::kernels::AttentionArgs;
 using sterna::kernels::kAttentionChunk;
-using sterna::kernels::kMaxHeadDim;
+
+/// Queries of a tile: accumulators are queries x positions (scores), queries x groups of 16 dimensions
+/// (values).
+constexpr int kQueries = kTile >= 16 ? 4 : 2;
 
 inline F load_f16_part(const uint16_t* p, size_t n) {
   uint16_t t[16] = {};
@@ -18,82 +22,142 @@ inline F load_f16_part(const uint16_t* p, size_t n) {
   return F::load_f16(t);
 }
 
-/// s[0..n) = (q . K_i) * scale, four positions at a time.
-inline void scores(const AttentionArgs& g, const float* q, const uint16_t* k, size_t n, float* s) {
+/// s[j][i] = (q[j] . K_i) * scale for i < n.
+template <int Q>
+inline void scores(const AttentionArgs& g, const float* const q[Q], size_t n, float s[Q][kAttentionChunk]) {
   const size_t hd = g.head_dim, whole = hd & ~size_t(15), tail = hd - whole;
-  const auto rows = [&]<int R>(size_t i) {
-    F acc[R];
-    for (int r = 0; r < R; r++) acc[r] = F::zero();
+  const auto rows = [&]<int P>(size_t i) {
+    F acc[Q * P];
+    for (int j = 0; j < Q * P; j++) acc[j] = F::zero();
     for (size_t d = 0; d < whole; d += 16) {
-      const F qv = F::load(q + d);
+      F k[P];
 #pragma GCC unroll 4
-      for (int r = 0; r < R; r++) acc[r] = fma(F::load_f16(k + (i + r) * hd + d), qv, acc[r]);
+      for (int p = 0; p < P; p++) k[p] = F::load_f16(g.k + (i + p) * hd + d);
+#pragma GCC unroll 4
+      for (int j = 0; j < Q; j++) {
+        const F x = F::load(q[j] + d);
+#pragma GCC unroll 4
+        for (int p = 0; p < P; p++) acc[j * P + p] = fma(k[p], x, acc[j * P + p]);
+      }
     }
-    for (int r = 0; r < R; r++) {
-      if (tail) acc[r] = fma_tail(load_f16_part(k + (i + r) * hd + whole, tail), q + whole, acc[r], tail);
-      s[i + r] = sum_tree(acc[r]) * g.scale;
+    if (tail)
+      for (int p = 0; p < P; p++) {
+        const F k = load_f16_part(g.k + (i + p) * hd + whole, tail);
+        for (int j = 0; j < Q; j++) acc[j * P + p] = fma_tail(k, q[j] + whole, acc[j * P + p], tail);
+      }
+    if constexpr (Q * P % 4 == 0) {
+      float sums[Q * P];
+#pragma GCC unroll 4
+      for (int j = 0; j < Q * P; j += 4) sum_trees(acc + j, sums + j);
+      for (int j = 0; j < Q; j++)
+        for (int p = 0; p < P; p++) s[j][i + p] = sums[j * P + p] * g.scale;
+    } else {
+      for (int j = 0; j < Q; j++) s[j][i] = sum_tree(acc[j]) * g.scale;
     }
   };
+  constexpr int P = kTile / Q < 4 ? kTile / Q : 4;
   size_t i = 0;
-  for (; i + 4 <= n; i += 4) rows.template operator()<4>(i);
+  for (; i + P <= n; i += P) rows.template operator()<P>(i);
   for (; i < n; i++) rows.template operator()<1>(i);
 }
 
-/// a[d] = sum over i of e[i]*V_i[d], increasing i, from +0; D groups of 16 dimensions at a time stay in
-/// registers.
-inline void values(const AttentionArgs& g, const float* e, const uint16_t* v, size_t n, float* a) {
+/// a[j][d] += sum over i in [from, to) of e[j][i]*V_i[d], increasing i; `from` 0 starts at +0.
+template <int Q>
+inline void values(const AttentionArgs& g, const float (*e)[kAttentionChunk], size_t from, size_t to,
+                   float* const a[Q]) {
   const size_t hd = g.head_dim;
   const auto dims = [&]<int D>(size_t d) {
-    F acc[D];
-    for (int j = 0; j < D; j++) acc[j] = F::zero();
-    for (size_t i = 0; i < n; i++) {
-      const F ei = F::set1(e[i]);
+    F acc[Q][D];
+    for (int j = 0; j < Q; j++)
+      for (int c = 0; c < D; c++) acc[j][c] = from ? F::load(a[j] + d + 16 * c) : F::zero();
+    for (size_t i = from; i < to; i++) {
+      F v[D];
 #pragma GCC unroll 8
-      for (int j = 0; j < D; j++) acc[j] = fma(ei, F::load_f16(v + i * hd + d + 16 * j), acc[j]);
+      for (int c = 0; c < D; c++) v[c] = F::load_f16(g.v + i * hd + d + 16 * c);
+#pragma GCC unroll 4
+      for (int j = 0; j < Q; j++) {
+        const F x = F::set1(e[j][i]);
+#pragma GCC unroll 8
+        for (int c = 0; c < D; c++) acc[j][c] = fma(x, v[c], acc[j][c]);
+      }
     }
-    for (int j = 0; j < D; j++) acc[j].store(a + d + 16 * j);
+    for (int j = 0; j < Q; j++)
+      for (int c = 0; c < D; c++) acc[j][c].store(a[j] + d + 16 * c);
   };
+  constexpr int D = kTile / Q < 8 ? kTile / Q : 8;
   size_t d = 0;
-  for (; d + 64 <= hd; d += 64) dims.template operator()<4>(d);
+  for (; d + 16 * D <= hd; d += 16 * D) dims.template operator()<D>(d);
   for (; d + 16 <= hd; d += 16) dims.template operator()<1>(d);
-  if (d < hd) {
-    F acc = F::zero();
-    for (size_t i = 0; i < n; i++) acc = fma(F::set1(e[i]), load_f16_part(v + i * hd + d, hd - d), acc);
-    store_part(a + d, hd - d, acc);
+  if (d == hd) return;
+  for (int j = 0; j < Q; j++) {  // a partial has room for a whole group
+    F acc = from ? F::load(a[j] + d) : F::zero();
+    for (size_t i = from; i < to; i++)
+      acc = fma(F::set1(e[j][i]), load_f16_part(g.v + i * hd + d, hd - d), acc);
+    acc.store(a[j] + d);
   }
+}
+
+template <int Q>
+inline void tile(const AttentionArgs& g, size_t query) {
+  const float* q[Q];
+  float* a[Q];
+  size_t n[Q];
+  for (int j = 0; j < Q; j++) {
+    const size_t t = (query + j) / g.n_heads, h = (query + j) % g.n_heads;
+    q[j] = g.q + t * g.token_stride + h * g.head_dim;
+    a[j] = g.partials + (query + j) * g.partial_stride;
+    n[j] = g.n_positions + t < kAttentionChunk ? g.n_positions + t : kAttentionChunk;
+  }
+  float s[Q][kAttentionChunk];
+  scores<Q>(g, q, n[Q - 1], s);  // later tokens see more
+  for (int j = 0; j < Q; j++) {
+    const float m = softmax::max_of(s[j], n[j]);
+    a[j][sterna::kernels::partial_m(g.head_dim)] = m;
+    a[j][sterna::kernels::partial_l(g.head_dim)] = softmax::exps(s[j], n[j], m, s[j]);
+  }
+  values<Q>(g, s, 0, n[0], a);
+  for (int j = 1; j < Q; j++)
+    if (n[j] > n[0]) values<1>(g, s + j, n[0], n[j], a + j);
 }
 
 void f16(const AttentionArgs& g) {
-  const size_t hd = g.head_dim;
-  for (size_t h = 0; h < g.n_heads; h++) {
-    const float* q = g.q + h * g.q_stride;
-    float* out = g.out + h * g.out_stride;
-    float big_m = 0, big_l = 0;
-    for (size_t p = 0; p < g.n_positions; p += kAttentionChunk) {
-      const size_t n = g.n_positions - p < kAttentionChunk ? g.n_positions - p : kAttentionChunk;
-      float s[kAttentionChunk], a[kMaxHeadDim];
-      scores(g, q, g.k + p * hd, n, s);
-      const float m = softmax::max_of(s, n);
-      const float l = softmax::exps(s, n, m, s);
-      if (p == 0) {
-        values(g, s, g.v, n, out);
-        big_m = m, big_l = l;
-        continue;
-      }
-      values(g, s, g.v + p * hd, n, a);
-      const float top = big_m > m ? big_m : m;
-      float c[16], c2[16];
-      sterna::detmath::exp(F::set1(big_m - top)).store(c);
-      sterna::detmath::exp(F::set1(m - top)).store(c2);
-      big_l = __builtin_fmaf(big_l, c[0], l * c2[0]);
-      big_m = top;
-      const F cv = F::set1(c[0]), c2v = F::set1(c2[0]);
-      map2(out, a, hd, out, [&](F x, F y) { return fma(x, cv, y * c2v); });
-    }
-    const F inv = F::set1(1.0f) / F::set1(big_l);
-    map2(out, out, hd, out, [&](F x, F) { return x * inv; });
-  }
+  const size_t n = g.n_tokens * g.n_heads;
+  size_t i = 0;
+  for (; i + kQueries <= n; i += kQueries) tile<kQueries>(g, i);
+  if constexpr (kQueries > 2)
+    for (; i + 2 <= n; i += 2) tile<2>(g, i);
+  for (; i < n; i++) tile<1>(g, i);
 }
 
 }  // namespace attention
+
+namespace merge {
+void f32(float* partials, size_t stride, size_t n, size_t head_dim, float* out) {
+  const size_t at_m = sterna::kernels::partial_m(head_dim), at_l = sterna::kernels::partial_l(head_dim);
+  float* const big = partials;
+  for (size_t i = 1; i < n; i++) {
+    const float* next = partials + i * stride;
+    const float m = next[at_m], top = big[at_m] > m ? big[at_m] : m;
+    float c[16], c2[16];
+    sterna::detmath::exp(F::set1(big[at_m] - top)).store(c);
+    sterna::detmath::exp(F::set1(m - top)).store(c2);
+    big[at_l] = __builtin_fmaf(big[at_l], c[0], next[at_l] * c2[0]);
+    big[at_m] = top;
+    const F cv = F::set1(c[0]), c2v = F::set1(c2[0]);
+    map2(big, next, head_dim, big, [&](F x, F y) { return fma(x, cv, y * c2v); });
+  }
+  if (!out) return;
+  const F inv = F::set1(1.0f) / F::set1(big[at_l]);
+  map2(big, big, head_dim, out, [&](F x, F) { return x * inv; });
+}
+}  // namespace merge
+
+namespace weigh {
+void f32(const float* x, const float* w, size_t n, float* y, float* m, float* l) {
+  *m = softmax::max_of(x, n);
+  *l = softmax::exps(x, n, *m, y);
+  map2(y, w, n, y, [](F e, F v) { return e * v; });
+}
+}  // namespace weigh
+
 }  // namespace

@@ -131,19 +131,20 @@ inline float abs_max(const float* x, size_t n, float floor) {
 /// its range.
 inline int32_t codes(const float* x, size_t n, float q, int8_t* out) {
   const F qv = F::set1(q), lo = F::set1(-128.0f), hi = F::set1(127.0f);
-  int32_t sum = 0;
-  for (size_t i = 0; i < n; i += 16) {
-    const size_t m = n - i < 16 ? n - i : 16;
-    const F v = m == 16 ? F::load(x + i) : load_part(x + i, m);
+  I sums = I::zero();
+  size_t i = 0;
+  const auto code = [&](F v) {
     const I c = to_int(min(max(v * qv, lo), hi));
-    int32_t t[16];
-    c.store(t);
-    for (size_t j = 0; j < m; j++) {
-      out[i + j] = int8_t(t[j]);
-      sum += t[j];
-    }
+    sums = sums + c;
+    return c;
+  };
+  for (; i + 16 <= n; i += 16) store_i8(code(F::load(x + i)), out + i);
+  if (i < n) {
+    int8_t t[16];
+    store_i8(code(load_part(x + i, n - i)), t);
+    for (size_t j = 0; i + j < n; j++) out[i + j] = t[j];
   }
-  return sum;
+  return sum_lanes(sums);
 }
 
 inline void pad(const QuantizeArgs& g) {

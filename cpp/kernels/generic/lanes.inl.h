@@ -16,6 +16,13 @@ inline float sum_tree(F v) {
   return s[0];
 }
 
+inline int32_t sum_lanes(I v) {
+  int32_t s[16], sum = 0;
+  v.store(s);
+  for (int j = 0; j < 16; j++) sum += s[j];
+  return sum;
+}
+
 inline float max_lane(F v) {
   float s[16];
   v.store(s);

@@ -135,6 +135,23 @@ inline F to_float(I a) {
 inline I to_int(F a) {
   return quarters<I>([&](int i) { return vcvtnq_s32_f32(a.v[i]); });
 }
+/// The lanes of a, within int8, as bytes.
+inline void store_i8(I a, int8_t* p) {
+  const int16x8_t lo = vcombine_s16(vmovn_s32(a.v[0]), vmovn_s32(a.v[1])),
+                  hi = vcombine_s16(vmovn_s32(a.v[2]), vmovn_s32(a.v[3]));
+  vst1q_s8(p, vcombine_s8(vmovn_s16(lo), vmovn_s16(hi)));
+}
+/// out[i] = v[i]'s 16 lanes added as the lane rule's tree.
+inline void sum_trees(const F v[4], float* out) {
+  const auto quarter = [](F a) {  // +8, +4
+    return vaddq_f32(vaddq_f32(a.v[0], a.v[2]), vaddq_f32(a.v[1], a.v[3]));
+  };
+  const auto pair = [](float32x4_t a, float32x4_t b) {  // +2
+    return vaddq_f32(vcombine_f32(vget_low_f32(a), vget_low_f32(b)),
+                     vcombine_f32(vget_high_f32(a), vget_high_f32(b)));
+  };
+  vst1q_f32(out, vpaddq_f32(pair(quarter(v[0]), quarter(v[1])), pair(quarter(v[2]), quarter(v[3]))));
+}
 inline F exp2i(F n) {
   return quarters<F>([&](int i) {
     return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtnq_s32_f32(n.v[i]), vdupq_n_s32(127)), 23));

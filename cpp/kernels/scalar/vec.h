@@ -124,6 +124,19 @@ inline I to_int(F a) {
   const F r = rne(a);
   return lanes<I>([&](int i) { return int32_t(r.v[i]); });
 }
+/// The lanes of a, within int8, as bytes.
+inline void store_i8(I a, int8_t* p) {
+  for (int i = 0; i < 16; i++) p[i] = int8_t(a.v[i]);
+}
+/// out[i] = v[i]'s 16 lanes added as the lane rule's tree.
+inline void sum_trees(const F v[4], float* out) {
+  for (int i = 0; i < 4; i++) {
+    F s = v[i];
+    for (int w = 8; w; w /= 2)
+      for (int j = 0; j < w; j++) s.v[j] += s.v[j + w];
+    out[i] = s.v[0];
+  }
+}
 inline F exp2i(F n) {
   return lanes<F>([&](int i) { return std::bit_cast<float>(uint32_t(int32_t(n.v[i]) + 127) << 23); });
 }

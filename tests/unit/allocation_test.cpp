@@ -1,0 +1,52 @@
+// Decoding allocates nothing per token.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <string>
+
+#include "sterna/sterna.h"
+
+namespace {
+
+std::atomic<size_t> allocations{0};
+
+}  // namespace
+
+// Replacing these two replaces all forms of new and delete that do not ask for more alignment.
+void* operator new(size_t n) {
+  allocations++;
+  if (void* p = std::malloc(n ? n : 1)) return p;
+  throw std::bad_alloc();
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, size_t) noexcept { std::free(p); }
+
+namespace sterna {
+
+TEST_SUITE("unit") {
+  TEST_CASE("decoding a token allocates nothing") {
+    for (const char* kv_type : {"f16", "int8"}) {
+      for (const char* name :
+           {"python/sterna/data/sterna-tiny.gguf", "tests/data/models/mini-bitnet-i2_s.gguf",
+            "tests/data/models/mini-llama-kquants.gguf"}) {
+        LoadOptions options;
+        options.n_threads = 2;
+        options.kv_type = kv_type;
+        auto model = Model::load(std::string(STERNA_TEST_DATA_DIR) + "/../" + name, options);
+        REQUIRE_MESSAGE(model.ok(), model.status().message());
+        const auto count = [&](size_t n_tokens) {
+          const size_t before = allocations;
+          REQUIRE(model.value().bench(0, n_tokens, 0, {}).ok());
+          return allocations - before;
+        };
+        CAPTURE(name);
+        CHECK(count(1) == count(40));
+        CHECK(count(1) > 0);  // the counter counts
+      }
+    }
+  }
+}
+
+}  // namespace sterna
