@@ -190,7 +190,7 @@ TEST_SUITE("unit") {
 
     REQUIRE(force_isa(kernels::isas().back().name).ok());
     CHECK(why() == "forced");
-    CHECK(cpu::choose(like()).value().names() == "qgemm_w8_row_scalar");
+    CHECK(cpu::choose(like()).value().names().ends_with("_scalar"));
     REQUIRE(force_isa("auto").ok());
     CHECK(set_kernel_choice("best").code() == Code::kInvalidArgument);
     REQUIRE(set_kernel_choice("auto").ok());
