@@ -15,6 +15,9 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#endif
 #if defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -37,6 +40,22 @@ bool detect_avx512() {
          __builtin_cpu_supports("avx512vnni");
 }
 bool detect_avx512_vbmi() { return detect_avx512() && __builtin_cpu_supports("avx512vbmi"); }
+bool detect_avxvnni() {
+  unsigned eax, ebx, ecx, edx;
+  return detect_avx2() && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 4 & 1);
+}
+bool detect_amx() {
+#if defined(__linux__)
+  unsigned eax, ebx, ecx, edx;
+  if (!detect_avx512_vbmi() || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return false;
+  // Documentation/arch/x86/xstate.rst of Linux: it saves tile data (feature 18) for processes that ask.
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  const bool tile = edx >> 24 & 1, int8 = edx >> 25 & 1;
+  return tile && int8 && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
 }  // namespace
 
 // Asked once: in a virtual machine every cpuid instruction costs tens of microseconds.
@@ -46,13 +65,17 @@ bool detect_avx512_vbmi() { return detect_avx512() && __builtin_cpu_supports("av
     return has;                             \
   }
 STERNA_ONCE(avx2)
+STERNA_ONCE(avxvnni)
 STERNA_ONCE(avx512)
 STERNA_ONCE(avx512_vbmi)
+STERNA_ONCE(amx)
 #undef STERNA_ONCE
 #else
 bool has_avx2() { return false; }
+bool has_avxvnni() { return false; }
 bool has_avx512() { return false; }
 bool has_avx512_vbmi() { return false; }
+bool has_amx() { return false; }
 #endif
 
 #if defined(__aarch64__)

@@ -10,7 +10,7 @@
 namespace sterna {
 
 struct IsaInfo {
-  std::string name;       ///< "scalar", "avx2", "avx512", "neon", "neon_dotprod", "neon_i8mm"
+  std::string name;       ///< "scalar", "avx2", "avxvnni", "avx512", "amx", "neon", "neon_dotprod" and so on
   std::string requires_;  ///< The CPU features it needs, in words.
   bool supported;         ///< This machine (CPU and operating system) can run it.
   bool active;            ///< Kernels come from this set or from one below it in the list.

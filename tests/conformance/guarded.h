@@ -70,16 +70,17 @@ class Guarded {
   size_t map_bytes_, body_bytes_, bytes_;
 };
 
-/// While it lives, a memory fault first prints `what` and then takes its usual course (doctest's report).
+/// While it lives, a fault first prints `what` and then takes its usual course (doctest's report).
 class FaultContext {
  public:
-  explicit FaultContext(std::string what) : text_("memory fault in " + std::move(what) + "\n") {
+  explicit FaultContext(std::string what) : text_("fault in " + std::move(what) + "\n") {
     current_ = this;
     struct sigaction action {};
     action.sa_handler = on_fault;
     action.sa_flags = SA_ONSTACK;
     sigaction(SIGSEGV, &action, &old_segv_);
     sigaction(SIGBUS, &action, &old_bus_);
+    sigaction(SIGILL, &action, &old_ill_);
   }
   ~FaultContext() { restore(); }
   FaultContext(const FaultContext&) = delete;
@@ -89,6 +90,7 @@ class FaultContext {
   void restore() {
     sigaction(SIGSEGV, &old_segv_, nullptr);
     sigaction(SIGBUS, &old_bus_, nullptr);
+    sigaction(SIGILL, &old_ill_, nullptr);
   }
   /// Returning repeats the faulting instruction, now under the previous handler.
   static void on_fault(int) {
@@ -99,7 +101,7 @@ class FaultContext {
   static inline FaultContext* current_;
   const std::string text_;
   struct sigaction old_segv_ {
-  }, old_bus_{};
+  }, old_bus_{}, old_ill_{};
 };
 
 }  // namespace sterna::testing

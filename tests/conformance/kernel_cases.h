@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "conformance/emulator.h"
 #include "conformance/guarded.h"
 #include "kernels/registry.h"
 
@@ -20,16 +21,15 @@ bool fast();
 
 inline std::string title(const kernels::Kernel& k) { return kernels::full_name(k); }
 
-/// The best instruction set that this CPU can run, found without the library's own detection; `complete`: of
-/// those that have every kernel.
-std::string best_isa_of_cpu(bool complete);
+/// The instruction sets that this machine can run, best first, found without the library's own detection.
+std::vector<std::string> isas_of_cpu();
 
-/// The kernels of one family on this machine, and the record of which of them ran.
+/// The kernels of one family that this machine can run or emulate, and the record of which of them ran.
 class Kernels {
  public:
   explicit Kernels(kernels::Family family);
 
-  /// All variants of the family in any supported list.
+  /// All variants of the family in any of those lists.
   std::vector<std::string> variants() const;
 
   /// Calls test(kernel) for each kernel of the variant, with the kernel's name in doctest's context, until
@@ -41,8 +41,10 @@ class Kernels {
       const std::string name = title(*e.kernel) + ": " + what;
       INFO(name);
       const FaultContext context(name);
+      const Emulation emulation(e.isa);
       ++e.runs;
-      const std::string error = test(*e.kernel);
+      std::string error = test(*e.kernel);
+      if (error.empty()) error = emulation.leftovers();
       e.failed = !error.empty();
       CHECK_MESSAGE(error.empty(), error);
     }

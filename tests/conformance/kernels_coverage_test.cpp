@@ -4,12 +4,17 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <set>
 
 #include "conformance/kernel_cases.h"
 
 #if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
+#endif
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 namespace sterna::testing {
@@ -24,23 +29,52 @@ bool fast() {
   return value;
 }
 
-std::string best_isa_of_cpu([[maybe_unused]] bool complete) {
-#if defined(__x86_64__) || defined(__i386__)
+#if defined(__x86_64__)
+/// Whether the kernel lists a feature that it lets programs use.
+static bool linux_flag(const std::string& name) {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.rfind("flags", 0) == 0) return (line + " ").find(" " + name + " ") != std::string::npos;
+  return false;
+}
+
+/// Whether this process has the permission to use tiles after the library asked for it, or gets it now.
+static bool may_use_tiles() {
+#if defined(__linux__)
+  constexpr long kGetPermission = 0x1022, kRequestPermission = 0x1023, kTileData = 18;
+  unsigned long granted = 0;
+  syscall(SYS_arch_prctl, kRequestPermission, kTileData);
+  return syscall(SYS_arch_prctl, kGetPermission, &granted) == 0 && (granted >> kTileData & 1);
+#else
+  return false;
+#endif
+}
+#endif
+
+std::vector<std::string> isas_of_cpu() {
+  std::vector<std::string> found;
+#if defined(__x86_64__)
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni")) {
-    return !complete && __builtin_cpu_supports("avx512vbmi") ? "avx512_vbmi" : "avx512";
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "avx2";
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+  const bool vbmi = avx512 && __builtin_cpu_supports("avx512vbmi");
+  if (vbmi && linux_flag("amx_tile") && linux_flag("amx_int8") && may_use_tiles()) found.push_back("amx");
+  if (vbmi) found.push_back("avx512_vbmi");
+  if (avx512) found.push_back("avx512");
+  if (avx2 && linux_flag("avx_vnni")) found.push_back("avxvnni");
+  if (avx2) found.push_back("avx2");
 #elif defined(__aarch64__) && defined(__linux__)
   constexpr unsigned long kAsimdDp = 1ul << 20;  // HWCAP_ASIMDDP of <asm/hwcap.h>, absent from old headers
   constexpr unsigned long kI8mm = 1ul << 13;     // HWCAP2_I8MM
-  if (!complete && getauxval(AT_HWCAP2) & kI8mm) return "neon_i8mm";
-  return getauxval(AT_HWCAP) & kAsimdDp ? "neon_dotprod" : "neon";
+  if (getauxval(AT_HWCAP2) & kI8mm) found.push_back("neon_i8mm");
+  if (getauxval(AT_HWCAP) & kAsimdDp) found.push_back("neon_dotprod");
+  found.push_back("neon");
 #elif defined(__aarch64__)
-  return "neon";
+  found.push_back("neon");
 #endif
-  return "scalar";
+  found.push_back("scalar");
+  return found;
 }
 
 /// Instruction sets whose lists hold only what they do better; the rest of their work falls to the next one.
@@ -53,7 +87,7 @@ static bool is_optional(const std::string& variant) { return variant.rfind("t5_"
 
 Kernels::Kernels(kernels::Family family) {
   for (const kernels::Isa& isa : kernels::isas()) {
-    if (!isa.supported()) continue;
+    if (!isa.supported() && !can_emulate(isa.name)) continue;
     for (const kernels::Kernel* k : isa.kernels) {
       if (k->family == family) entries_.push_back({k, isa.name});
     }
@@ -80,8 +114,10 @@ void Kernels::check_covered() const {
       CHECK_MESSAGE((is_optional(v) || variants.count(v)), isa << " lacks " << v);
   }
   if (std::getenv("STERNA_TEST_ISAS_REDUCED")) return;  // built without some instruction sets on purpose
-  CHECK_MESSAGE(ran.count(best_isa_of_cpu(true)),
-                "this CPU can run " << best_isa_of_cpu(true) << ", but it was not tested");
+  for (const std::string& isa : isas_of_cpu()) {
+    CHECK_MESSAGE((is_partial(isa) || ran.count(isa)),
+                  "this CPU can run " << isa << ", but it was not tested");
+  }
 }
 
 std::string name(Floats kind) {
@@ -185,6 +221,8 @@ TEST_CASE("kernels: every instruction set of this machine is in the lists, and s
     CHECK_MESSAGE(names.insert(name).second, "listed twice: " << name);
     if (isa.supported())
       supported.insert(name);
+    else if (can_emulate(name))
+      MESSAGE("not supported by this machine, tested in an emulator: " << name << " (" << needs << ")");
     else
       MESSAGE("not supported by this machine, not tested: " << name << " (" << needs << ")");
     std::set<std::pair<std::string, std::string>> seen;
@@ -200,10 +238,11 @@ TEST_CASE("kernels: every instruction set of this machine is in the lists, and s
   CHECK_MESSAGE(std::string(kernels::isas().back().name) == "scalar", "scalar must be the last resort");
   CHECK(supported.count("scalar"));
   if (std::getenv("STERNA_TEST_ISAS_REDUCED")) {
-    MESSAGE("STERNA_TEST_ISAS_REDUCED: the best instruction set of this CPU need not be in this build");
+    MESSAGE("STERNA_TEST_ISAS_REDUCED: the instruction sets of this CPU need not be in this build");
   } else {
-    CHECK_MESSAGE(supported.count(best_isa_of_cpu(false)),
-                  "this CPU can run " << best_isa_of_cpu(false) << "; not in this build");
+    const auto of_cpu = isas_of_cpu();
+    CHECK_MESSAGE(supported == std::set<std::string>(of_cpu.begin(), of_cpu.end()),
+                  "this CPU can run up to " << of_cpu.front() << "; the library finds something else");
   }
 }
 

@@ -87,7 +87,7 @@ std::vector<QShape> qgemm_shapes(const QVariant& v) {
   const auto [usual, other] = zeros(v);
   std::vector<QShape> shapes;
   if (v.fold == Fold::kRow) {
-    for (size_t depth : {96, 1, 31, 32, 33, 64, 160, 256, 288, 2560})
+    for (size_t depth : {96, 1, 31, 32, 33, 64, 160, 256, 288, 1056, 1088, 2560})
       shapes.push_back({depth, 0, usual, false});
     shapes.push_back({161, 0, other, false});
     return shapes;
@@ -105,6 +105,8 @@ std::vector<QShape> qgemm_shapes(const QVariant& v) {
       shapes.push_back({block * 4, block, other, true});
     }
   }
+  for (size_t block : {64, 96, 544})
+    if (!super) shapes.push_back({block == 544 ? 1088u : 576u, block, usual, false});
   shapes.push_back({2560, size_t(super ? 256 : 32), usual, false});
   return shapes;
 }

@@ -50,7 +50,7 @@ struct QShape {
   bool f32_scales;
 };
 
-/// Small depths of every block size and zero that the variant can meet, and one real depth.
+/// Small depths of every block size and zero that the variant can meet, and some larger ones.
 std::vector<QShape> qgemm_shapes(const QVariant& v);
 
 reference::QMatrix make_matrix(const QVariant& v, const QShape& s, const QData& data, size_t rows,

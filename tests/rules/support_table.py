@@ -68,11 +68,15 @@ def table() -> str:
     lines = ["| format | bits per weight | kernel | " + " | ".join(f"`{isa}`" for isa, _ in isas) + " |"]
     lines.append("|---|---:|---|" + ":-:|" * len(isas))
     for name, bits, kernel in formats():
-        marks = ["yes" if kernel in lists[isa] else "no" for isa, _ in isas]
+        marks = ["yes" if kernel in lists[isa] else "next" for isa, _ in isas]
         lines.append(f"| {name} | {bits:g} | `{kernel}` | " + " | ".join(marks) + " |")
     needs = "; ".join(f"`{isa}` needs {what}" for isa, what in isas)
     models = re.findall(r'^STERNA_MODEL\("([^"]+)"', read("cpp/models/models.inc"), re.M)
-    lines += ["", f"Instruction sets, chosen at run time: {needs}.", ""]
+    lines += [
+        "",
+        f"Instruction sets, chosen at run time: {needs}. Where one says next, the next one does the work.",
+        "",
+    ]
     lines += [f"Architectures (`general.architecture`): {', '.join(f'`{m}`' for m in models)}.", ""]
     return "\n".join(lines)
 

@@ -25,6 +25,8 @@ ARROWS = {
     "cpp/kernels/registry": ["cpp/kernels/contract", "cpp/kernels/isas", "cpp/cpu", BASE, PUBLIC],
     "cpp/kernels/isas": [],
     "cpp/kernels": ["cpp/kernels/contract", "cpp/kernels/generic", BASE],  # the folders of instruction sets
+    "cpp/kernels/avxvnni": ["cpp/kernels/contract", "cpp/kernels/generic", "cpp/kernels/avx2", BASE],
+    "cpp/kernels/amx": ["cpp/kernels/contract", "cpp/kernels/generic", "cpp/kernels/avx512_vbmi", BASE],
     "cpp/kernels/neon_dotprod": ["cpp/kernels/contract", "cpp/kernels/generic", "cpp/kernels/neon", BASE],
     "cpp/kernels/neon_i8mm": ["cpp/kernels/contract", "cpp/kernels/generic", "cpp/kernels/neon", BASE],
     "cpp/threads": [BASE, PUBLIC],
@@ -124,7 +126,11 @@ def test_outside_headers() -> None:
 
 def isa_flags() -> dict[str, list[str]]:
     text = (ROOT / "cpp/cmake/isa_flags.cmake").read_text()
-    return {isa: flags.split() for isa, flags in re.findall(r"^set\(STERNA_FLAGS_(\w+) (.*)\)$", text, re.M)}
+    found: dict[str, list[str]] = {}
+    for isa, flags in re.findall(r"^set\(STERNA_FLAGS_(\w+) (.*)\)$", text, re.M):
+        flags = re.sub(r"\$\{STERNA_FLAGS_(\w+)\}", lambda m: " ".join(found[m[1]]), flags)
+        found[isa] = flags.split()
+    return found
 
 
 def compile_alone(header: pathlib.Path) -> str | None:
@@ -143,7 +149,7 @@ def compile_alone(header: pathlib.Path) -> str | None:
     machine = os.uname().machine
     if folder.startswith("neon") and machine not in ("aarch64", "arm64"):
         compiler = ["aarch64-linux-gnu-g++"]
-    if folder.startswith("avx") and machine not in ("x86_64", "AMD64"):
+    if folder.startswith(("avx", "amx")) and machine not in ("x86_64", "AMD64"):
         return None
     if shutil.which(compiler[0]) is None:
         return None

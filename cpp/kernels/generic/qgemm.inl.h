@@ -292,10 +292,11 @@ inline void tokens(const QGemmArgs& g, size_t panel, size_t& token) {
 template <QGemmVariant w>
 void run(const QGemmArgs& g) {
   // Tile heights that fill the registers: kTile accumulators for one integer sum each, half for sum plus
-  // float.
-  constexpr int full = w.fold == Fold::kRow                   ? kTile
-                       : w.fold == Fold::kBlock || kTile <= 4 ? kTile / 2
-                                                              : kTile / 4;
+  // float, fewer for two kinds of integer sums plus float.
+  constexpr int full = w.fold == Fold::kRow     ? kTile
+                       : w.fold == Fold::kBlock ? kTile / 2
+                       : kTile < 16             ? 2
+                                                : kTile / 4;
   const size_t n_panels = (g.n_rows + 15) / 16;
   size_t p = 0;
   const auto far = [&]<int P, int N>() {  // panels n_panels / P apart

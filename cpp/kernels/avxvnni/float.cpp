@@ -1,0 +1,10 @@
+// The float kernels of avxvnni: the generic source on this folder's vectors.
+#define STERNA_ISA avxvnni
+#include "kernels/avxvnni/vec.h"
+// the source, for those vectors
+#include "kernels/generic/attention.inl.h"
+#include "kernels/generic/define.h"
+#include "kernels/generic/elementwise.inl.h"
+#include "kernels/generic/fgemm.inl.h"
+// the list, defined from that source
+#include "kernels/generic/float.inc"

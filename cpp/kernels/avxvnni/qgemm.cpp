@@ -1,0 +1,8 @@
+// The integer-weight kernels of avxvnni: the generic source on this folder's vectors.
+#define STERNA_ISA avxvnni
+#include "kernels/avxvnni/vec.h"
+// the source, for those vectors
+#include "kernels/generic/define.h"
+#include "kernels/generic/qgemm.inl.h"
+// the list, defined from that source
+#include "kernels/generic/qgemm.inc"
