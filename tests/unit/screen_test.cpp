@@ -229,7 +229,7 @@ TEST_SUITE("unit") {
         if (i % 2)
           for (size_t k = 0; k < depth; k++) x[k] = 0.3f * x[k] + 20 * leaders[size_t(i / 2) % 6][k];
         for (const Query q : {Query{rows, 0, 0}, Query{rows, 1}, Query{rows, 40}, Query{rows - 9, 7, 2.5},
-                              Query{rows, 0, 3}, Query{rows, 40, 0}}) {
+                              Query{rows, 0, 3}, Query{rows, 0, 25}, Query{rows, 40, 0}}) {
           screened += h.check(size_t(i) % 4, x, q);
           asked++;
         }
@@ -256,6 +256,20 @@ TEST_SUITE("unit") {
     CHECK_FALSE(h.check(0, std::vector<float>(h.depth, 1e25f), {h.rows, 0, 0}));  // nor near overflow
     CHECK(h.check(0, h.values(5), {h.rows, 0, 0}));
     CHECK(h.screen->worthwhile(1));
+  }
+
+  TEST_CASE("rows that tie exactly stay") {
+    std::mt19937 random(13);
+    Head h("F16", 800, 64);
+    const std::vector<float> x = normal(random, h.depth);
+    for (size_t r = 0; r < h.rows; r++) {  // -x, but for some zeros: their logits and errors are 0
+      std::vector<float> w = x;
+      for (float& v : w) v *= r % 90 == 7 ? 0.0f : -1.0f;
+      h.set(r, w);
+    }
+    REQUIRE(h.build().ok());
+    CHECK(h.check(0, x, {h.rows, 0, 0}));
+    CHECK(h.check(0, x, {h.rows, 2}));
   }
 
   TEST_CASE("several tokens are screened together") {
