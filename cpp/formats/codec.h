@@ -15,6 +15,9 @@
 // below is exact in f32, and a value is rounded at most once, where an offset is added.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+
 #include "base/half.h"
 #include "formats/format.h"
 
@@ -118,8 +121,50 @@ void decode_row(const uint8_t* row, size_t n, float tensor_scale, float* out) {
 }
 
 template <class B>
-constexpr Format make_format(const char* name, int32_t ggml_type, uint32_t tail_bytes = 0) {
-  return {name, ggml_type, B::kElems, B::kBytes, tail_bytes, B::kSpec, decode_row<B>, unpack_row<B>};
+void encode_row(const float* row, size_t n, uint8_t* out) {
+  for (size_t i = 0; i < n / B::kElems; ++i) B::encode(row + i * B::kElems, out + i * B::kBytes);
 }
+
+template <class B>
+constexpr Format make_format(const char* name, int32_t ggml_type, uint32_t tail_bytes = 0) {
+  Format f{name, ggml_type, B::kElems, B::kBytes, tail_bytes, B::kSpec, decode_row<B>, unpack_row<B>};
+  if constexpr (requires { B::encode; }) f.encode = encode_row<B>;
+  return f;
+}
+
+// What encoders share. A format with encoder has, besides unpack(),
+//     static void encode(const float* x, uint8_t* b);   // one block of finite floats
+
+/// The element of largest magnitude, the positive one of two; n a multiple of 4.
+inline float extreme(const float* x, int n) {
+  float low[4] = {}, high[4] = {};
+  for (int i = 0; i < n; i += 4) {
+    for (int j = 0; j < 4; ++j) low[j] = x[i + j] < low[j] ? x[i + j] : low[j];
+    for (int j = 0; j < 4; ++j) high[j] = x[i + j] > high[j] ? x[i + j] : high[j];
+  }
+  const float least = *std::min_element(low, low + 4), most = *std::max_element(high, high + 4);
+  return most >= -least ? most : least;
+}
+
+/// A block's scale: the nearest f16, and what elements are multiplied with to become codes (0 for a scale of
+/// 0).
+struct F16Scale {
+  uint16_t bits;
+  float inverse;
+  explicit F16Scale(float scale) : bits(f32_to_f16(std::clamp(scale, -65504.0f, 65504.0f))) {
+    const float d = f16_to_f32(bits);
+    inverse = d == 0 ? 0 : 1 / d;
+  }
+};
+
+/// Round to nearest even, then to [low, high]. Written so that compilers make vectors of it.
+inline int quantize(float x, float low, float high) {
+  x = (x + 0x1.8p23f) - 0x1.8p23f;
+  x = x < low ? low : x;
+  x = x > high ? high : x;
+  return int(x);
+}
+
+inline void store_u16(uint8_t* b, uint16_t x) { b[0] = uint8_t(x), b[1] = uint8_t(x >> 8); }
 
 }  // namespace sterna::formats

@@ -45,6 +45,9 @@ struct Format {
   void (*decode)(const uint8_t* row, size_t n, float tensor_scale, float* out);
   /// Splits one row into codes and scales; null for kFloat. For kRow the scale is the tensor's (see tensor_scale()).
   void (*unpack)(const uint8_t* row, size_t n, const RowCodes& out);
+  /// Quantizes a row of finite floats, by the largest magnitude of each block (their files say how); null for the
+  /// formats that nothing here is quantized to.
+  void (*encode)(const float* row, size_t n, uint8_t* out) = nullptr;
 };
 
 /// All formats, in the order of formats.inc.

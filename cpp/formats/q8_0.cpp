@@ -5,6 +5,7 @@
 // Value   d * q. Codes are unsigned: code = q + 128, value = d * (code - 128).
 // Fold    activations int8 in blocks of 32; isum = sum (code - 128) * a, |isum| <= 2^19;
 //         acc = fma(float(isum), d * a_scale, acc).
+// Encode  d = the largest |x| / 127 as f16, q = rne(x / d).
 // Example 00 38 80 FF 7F, rest 00 -> -64, -0.5, 63.5, 0, 0, ...
 #include "formats/codec.h"
 
@@ -17,6 +18,11 @@ struct Q8_0 {
   static void unpack(const uint8_t* __restrict b, uint8_t* __restrict codes, const RowCodes& out) {
     *out.d = load_u16(b);
     for (int j = 0; j < 32; ++j) codes[j] = b[2 + j] ^ 0x80;
+  }
+  static void encode(const float* x, uint8_t* b) {
+    const F16Scale d(std::fabs(extreme(x, 32)) / 127);
+    store_u16(b, d.bits);
+    for (int j = 0; j < 32; ++j) b[2 + j] = uint8_t(quantize(x[j] * d.inverse, -127, 127));
   }
 };
 

@@ -57,7 +57,10 @@ std::vector<TensorInfo> Decoder::tensors() const {
                                        (c.fold == Fold::kRow ? std::string("one scale a row")
                                                              : "scales per " + std::to_string(c.block)) +
                                        "; packed in panels of 16 rows; choice " + weight->why;
-        if (t.name == "token_embd.weight") info.why += "; also the output matrix";
+        if (weight == &head_) {
+          if (t.name == "token_embd.weight") info.why += "; also the output matrix";
+          if (screen_) info.why += "; screened with two 4-bit planes";
+        }
       }
     out.push_back(std::move(info));
   }
@@ -140,6 +143,7 @@ Status Decoder::forward(std::span<const int32_t> tokens, size_t pos, size_t n_wa
     product({{&l.down, out, s.n_embd}});
   }
 
+  n_wanted_ = n_wanted, group_.n = 0;
   const cpu::Weight* const head_reader[] = {&head_};
   acts_.begin(s.n_embd, head_reader);
   bool finite = true;
@@ -163,6 +167,33 @@ Status Decoder::logits(size_t first, size_t n, float* out) {
   for (size_t i = 0; i < n * n_vocab_; i++) finite &= out[i] - out[i] == 0;
   if (!finite)
     return Status(Code::kCorrupt, "[forward] a logit is not finite: the model's output matrix is damaged");
+  return {};
+}
+
+Status Decoder::candidates(size_t token, const cpu::Query& query, std::vector<cpu::Candidate>& out) {
+  constexpr size_t kGroup = 8;  // tokens that share one pass over the matrix; bounds memory
+  if (token - group_.first >= group_.n) {
+    const size_t n = std::min(kGroup, n_wanted_ - token);
+    group_ = {token, 0, query.all() || !screen_ || !screen_->worthwhile(n)};
+    if (group_.full) {
+      logits_.resize(std::max(logits_.size(), n * n_vocab_));
+      STERNA_RETURN_IF_ERROR(logits(token, n, logits_.data()));
+    } else {
+      STERNA_RETURN_IF_ERROR(screen_->scan(acts_, token, n));
+    }
+    group_.n = n;
+  }
+  const size_t at = token - group_.first;
+  if (!group_.full && screen_->candidates(at, query, out, screen_stats_)) return {};
+  const float* row = logits_.data() + at * n_vocab_;
+  if (!group_.full) {
+    logits_.resize(std::max(logits_.size(), n_vocab_));
+    STERNA_RETURN_IF_ERROR(logits(token, 1, logits_.data()));
+    row = logits_.data();
+  }
+  screen_stats_.full++;
+  out.clear();
+  for (size_t r = 0; r < query.rows; r++) out.push_back({int32_t(r), row[r]});
   return {};
 }
 

@@ -16,6 +16,7 @@
 #include "backends/cpu/attention.h"
 #include "backends/cpu/kv_cache.h"
 #include "backends/cpu/linear.h"
+#include "backends/cpu/screen.h"
 #include "models/rope.h"
 #include "sterna/gguf.h"
 #include "sterna/model.h"
@@ -36,6 +37,12 @@ struct DecoderSpec {
   std::vector<std::string> warnings;
 };
 
+/// What is done with the output matrix; LoadOptions has the words.
+struct HeadOptions {
+  enum class Screen { kAuto, kOn, kOff } screen = Screen::kAuto;
+  int bits = 0;
+};
+
 /// The weights of one model and the passes over them. Weights never change after load(); a pass uses the
 /// scratch memory inside.
 class Decoder {
@@ -49,6 +56,7 @@ class Decoder {
   struct PassOptions {
     size_t n_ctx, n_batch;
     cpu::KvType kv_type;
+    HeadOptions head = {};
   };
 
   /// Checks every tensor against `spec` and packs the weights; `file` must outlive the Decoder. `progress`
@@ -65,6 +73,7 @@ class Decoder {
   uint64_t weight_bytes() const;     ///< In memory.
   uint64_t bytes_per_token() const;  ///< Weight bytes that decoding one token reads.
   uint64_t kv_bytes_per_token() const { return kv_cache_.bytes_per_token(); }
+  uint64_t screen_bytes() const { return screen_ ? screen_->bytes() : 0; }
   std::vector<TensorInfo> tensors() const;  ///< With the kernel of each.
 
   /// Runs up to n_batch tokens at positions pos, pos+1, ... and keeps their keys and values. Afterwards
@@ -75,6 +84,11 @@ class Decoder {
   /// Logits of wanted tokens first .. first + n - 1 of the last pass: out[n][n_vocab].
   /// kCorrupt if one is not a finite number.
   Status logits(size_t first, size_t n, float* out);
+  /// The logits of wanted token `token` of the last pass that `query` asks for, and perhaps others, by
+  /// increasing id: the same floats, from less memory. The tokens that follow are prepared with it, so
+  /// several are cheapest in order.
+  Status candidates(size_t token, const cpu::Query& query, std::vector<cpu::Candidate>& out);
+  const ScreenStats& screen_stats() const { return screen_stats_; }  ///< Of all calls of candidates().
 
  private:
   struct Kernels;
@@ -91,6 +105,8 @@ class Decoder {
   std::vector<Layer> layers_;
   std::vector<float> output_norm_, rope_factors_;
   cpu::Weight head_;
+  std::vector<float> head_bias_;
+  std::unique_ptr<cpu::Screen> screen_;
   const formats::Format* embedding_format_ = nullptr;
   const uint8_t* embedding_ = nullptr;  // in the file
   float embedding_scale_ = 1;
@@ -103,6 +119,16 @@ class Decoder {
   // Scratch of a pass, rows of n_batch tokens.
   cpu::Activations acts_;
   Buffer h_, q_, k_, v_, gate_, up_, out_, cos_, sin_;
+
+  // Wanted tokens of the last pass, and the group of them for which candidates() has read the output matrix:
+  // wholly (logits_ holds the result) or its first plane.
+  size_t n_wanted_ = 0;
+  struct {
+    size_t first = 0, n = 0;
+    bool full = false;
+  } group_;
+  std::vector<float> logits_;
+  ScreenStats screen_stats_;
 };
 
 }  // namespace sterna::models

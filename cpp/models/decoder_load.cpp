@@ -14,8 +14,9 @@ namespace sterna::models {
 
 class Decoder::Loader {
  public:
-  Loader(Decoder& d, const GgufFile& file, const std::function<bool(float)>& progress)
-      : d_(d), file_(file), progress_(progress) {}
+  Loader(Decoder& d, const GgufFile& file, const HeadOptions& head,
+         const std::function<bool(float)>& progress)
+      : d_(d), file_(file), head_(head), progress_(progress) {}
 
   Status run() {
     const DecoderSpec& s = d_.spec_;
@@ -54,10 +55,14 @@ class Decoder::Loader {
       STERNA_RETURN_IF_ERROR(matrix(p + "ffn_down", s.n_embd, s.n_ff, l.down, l.bias_down));
     }
     const bool tied = !file_.find_tensor("output.weight");
-    std::vector<float> no_bias;
-    STERNA_RETURN_IF_ERROR(matrix(tied ? "token_embd" : "output", d_.n_vocab_, s.n_embd, d_.head_, no_bias));
+    STERNA_RETURN_IF_ERROR(
+        matrix(tied ? "token_embd" : "output", d_.n_vocab_, s.n_embd, d_.head_, d_.head_bias_));
+    STERNA_RETURN_IF_ERROR(quantize_head());
     STERNA_RETURN_IF_ERROR(refuse_leftovers());
-    return pack();
+    STERNA_RETURN_IF_ERROR(pack());
+    STERNA_RETURN_IF_ERROR(screen_head());
+    if (progress_ && !progress_(1.0f)) return Status(Code::kCancelled, "[model] loading was cancelled");
+    return {};
   }
 
  private:
@@ -68,6 +73,10 @@ class Decoder::Loader {
     cpu::Weight* weight;
     const std::vector<float>* bias;
     float out_scale;
+    const formats::Format* packed;  ///< What it is packed as: `format`, or another one.
+    cpu::TensorRows source() const {
+      return {format, tensor->data + first_row * formats::row_bytes(*format, depth), rows, depth, packed};
+    }
   };
 
   Status error(const std::string& tensor, const std::string& what, Code code = Code::kCorrupt) const {
@@ -126,7 +135,7 @@ class Decoder::Loader {
     STERNA_RETURN_IF_ERROR(vector(name + ".bias", rows, bias_required, bias));
     std::vector<float> scale;
     STERNA_RETURN_IF_ERROR(vector(name + ".scale", 1, false, scale));
-    plans_.push_back({t, f, 0, rows, depth, &out, &bias, scale.empty() ? 1.0f : scale[0]});
+    plans_.push_back({t, f, 0, rows, depth, &out, &bias, scale.empty() ? 1.0f : scale[0], f});
     return {};
   }
 
@@ -147,7 +156,7 @@ class Decoder::Loader {
     for (int i = 0; i < 3; i++) {
       if (!bias.empty()) biases[i]->assign(bias.begin() + starts[i], bias.begin() + starts[i + 1]);
       plans_.push_back({&fused, f, starts[i], starts[i + 1] - starts[i], d_.spec_.n_embd, weights[i],
-                        biases[i], scale.empty() ? 1.0f : scale[0]});
+                        biases[i], scale.empty() ? 1.0f : scale[0], f});
     }
     return {};
   }
@@ -189,7 +198,7 @@ class Decoder::Loader {
     std::vector<size_t> offsets;
     for (const Plan& p : plans_) {
       offsets.push_back(total);
-      total += cpu::packed_bytes(*p.format, p.rows, p.depth);
+      total += cpu::packed_bytes(*p.packed, p.rows, p.depth);
     }
     d_.storage_ = Buffer::allocate(total, /*huge=*/true);
     if (total && d_.storage_.empty())
@@ -199,22 +208,53 @@ class Decoder::Loader {
       const Plan& p = plans_[i];
       if (progress_ && !progress_(total ? float(double(done) / double(total)) : 0.0f))
         return Status(Code::kCancelled, "[model] loading was cancelled");
-      const uint8_t* rows = p.tensor->data + p.first_row * formats::row_bytes(*p.format, p.depth);
-      auto w = cpu::make_weight(*p.format, rows, p.rows, p.depth, d_.storage_.data() + offsets[i], d_.pool_);
+      auto w = cpu::make_weight(p.source(), d_.storage_.data() + offsets[i], d_.pool_);
       if (!w.ok()) return error(p.tensor->name, w.status().message(), w.status().code());
       *p.weight = std::move(w.value());
       p.weight->out_scale = p.out_scale;
       p.weight->bias = p.bias->empty() ? nullptr : p.bias->data();
       d_.weights_.push_back({p.tensor, p.weight});
       if (p.weight->qgemm) file_.release(*p.tensor);
-      done += cpu::packed_bytes(*p.format, p.rows, p.depth);
+      done += cpu::packed_bytes(*p.packed, p.rows, p.depth);
     }
-    if (progress_ && !progress_(1.0f)) return Status(Code::kCancelled, "[model] loading was cancelled");
+    return {};
+  }
+
+  /// The last plan is that of the output matrix.
+  Status quantize_head() {
+    if (head_.bits == 0) return {};
+    Plan& p = plans_.back();
+    const int bits = head_.bits;
+    p.packed = formats::by_name(bits == 8 ? "Q8_0" : bits == 6 ? "Q6_K" : "Q4_0");
+    if (p.depth % p.packed->block_elems)
+      return Status(Code::kInvalidArgument, "[load] head_bits, got " + std::to_string(bits) +
+                                                " for rows of " + std::to_string(p.depth) +
+                                                " elements, expected a multiple of " +
+                                                std::to_string(p.packed->block_elems));
+    return {};
+  }
+
+  Status screen_head() {
+    using Choice = HeadOptions::Screen;
+    const Plan& p = plans_.back();
+    const formats::CodeSpec& codes = p.packed->codes;
+    const bool large = (codes.fold == Fold::kFloat || codes.bits >= 8) && p.rows >= 16384 &&
+                       p.weight->bytes() > (size_t(32) << 20);
+    if (head_.screen == Choice::kOff || (head_.screen == Choice::kAuto && !large)) return {};
+    if (const std::string why = cpu::Screen::refusal(p.source(), *p.weight); !why.empty()) {
+      if (head_.screen == Choice::kAuto) return {};
+      return error(p.tensor->name, why, Code::kUnsupported);
+    }
+    auto screen = cpu::Screen::make(p.source(), *p.weight, d_.pool_);
+    if (!screen.ok()) return error(p.tensor->name, screen.status().message(), screen.status().code());
+    d_.screen_ = std::move(screen.value());
+    if (p.weight->qgemm) file_.release(*p.tensor);
     return {};
   }
 
   Decoder& d_;
   const GgufFile& file_;
+  const HeadOptions& head_;
   const std::function<bool(float)>& progress_;
   std::set<std::string> used_;
   std::vector<Plan> plans_;
@@ -227,7 +267,7 @@ Result<std::unique_ptr<Decoder>> Decoder::load(const GgufFile& file, DecoderSpec
   d->file_ = &file;
   d->n_ctx_ = options.n_ctx;
   d->n_batch_ = std::min(options.n_batch, options.n_ctx);
-  STERNA_RETURN_IF_ERROR(Loader(*d, file, progress).run());
+  STERNA_RETURN_IF_ERROR(Loader(*d, file, options.head, progress).run());
   STERNA_RETURN_IF_ERROR(d->allocate(options.kv_type));
   return d;
 }

@@ -91,18 +91,10 @@ Result<GenerateResult> Session::generate(std::span<const int32_t> prompt, const 
   Lookup lookup(size_t(o.lookup));
   std::vector<int32_t> draft;  // guesses that the last pass ran after the newest token ...
   size_t confirmed = 0;        // ... and how many of them were generated since
-  std::vector<float> logits;
-  // The token after wanted token i of the last pass. One pass over the output matrix serves all of them.
-  const auto sample = [&](size_t i) -> Result<int32_t> {
-    const size_t n_vocab = decoder->n_vocab(), n = draft.size() + 1;
-    if (i == 0) {
-      logits.resize(n * n_vocab);
-      STERNA_RETURN_IF_ERROR(decoder->logits(0, n, logits.data()));
-    }
-    // Rows beyond the tokenizer's texts are padding of the matrix.
-    return sampler.sample(std::span(logits).subspan(i * n_vocab, std::min(n_vocab, tokenizer->size())),
-                          history);
-  };
+  // Rows beyond the tokenizer's texts are padding of the matrix.
+  const cpu::Query query = sampler.query(std::min(decoder->n_vocab(), tokenizer->size()));
+  const ScreenStats before = decoder->screen_stats();
+  std::vector<cpu::Candidate> candidates;
   text::Utf8Stream utf8;
   Output output(o.stop);
   const auto emit = [&](int32_t id, const std::string& text) {
@@ -114,7 +106,8 @@ Result<GenerateResult> Session::generate(std::span<const int32_t> prompt, const 
 
   result.stop = GenerateResult::Stop::kLength;
   while (o.max_tokens < 0 || result.tokens.size() < size_t(o.max_tokens)) {
-    STERNA_ASSIGN(const int32_t id, sample(confirmed));
+    STERNA_RETURN_IF_ERROR(decoder->candidates(confirmed, query, candidates));
+    const int32_t id = sampler.sample(candidates, history);
     if (tokenizer->is_eog(id) && !o.ignore_eos) {
       result.stop = GenerateResult::Stop::kEnd;
       break;
@@ -154,6 +147,9 @@ Result<GenerateResult> Session::generate(std::span<const int32_t> prompt, const 
     if (!rest.empty()) emit(result.tokens.empty() ? -1 : result.tokens.back(), rest);
   }
   result.decode_seconds = seconds(decode_start);
+  const ScreenStats& after = decoder->screen_stats();
+  result.screen = {after.tokens - before.tokens, after.full - before.full, after.after_4 - before.after_4,
+                   after.after_8 - before.after_8, after.bytes - before.bytes};
   return result;
 }
 

@@ -61,6 +61,15 @@ Result<std::unique_ptr<runtime::Session>> load_session(const std::string& path, 
   if (o.n_batch < 1 || o.n_batch > 65536)
     return invalid("n_batch, got " + std::to_string(o.n_batch) + ", expected 1 to 65536");
   STERNA_ASSIGN(const cpu::KvType kv_type, cpu::kv_type(o.kv_type));
+  models::HeadOptions head;
+  if (o.screen != "auto" && o.screen != "on" && o.screen != "off")
+    return invalid("screen, got '" + o.screen + "', expected auto, on or off");
+  using Choice = models::HeadOptions::Screen;
+  head.screen = o.screen == "on" ? Choice::kOn : o.screen == "off" ? Choice::kOff : Choice::kAuto;
+  if (o.head_bits != 0 && o.head_bits != 4 && o.head_bits != 6 && o.head_bits != 8)
+    return invalid("head_bits, got " + std::to_string(o.head_bits) +
+                   ", expected 8, 6, 4, or 0 (as in the file)");
+  head.bits = o.head_bits;
   STERNA_ASSIGN(const size_t first_isa, kernels::first_active_isa());
 
   auto s = std::make_unique<runtime::Session>();
@@ -78,7 +87,7 @@ Result<std::unique_ptr<runtime::Session>> load_session(const std::string& path, 
     spec.warnings.push_back("a context of " + std::to_string(n_ctx) + " tokens is longer than the " +
                             std::to_string(spec.n_ctx_train) + " that the model was made for");
   STERNA_ASSIGN(s->decoder, models::Decoder::load(*s->file, std::move(spec), *s->pool,
-                                                  {n_ctx, size_t(o.n_batch), kv_type}, o.progress));
+                                                  {n_ctx, size_t(o.n_batch), kv_type, head}, o.progress));
   s->cached.reserve(n_ctx);
   if (s->tokenizer->size() > s->decoder->n_vocab())
     return Status(Code::kCorrupt, "[load] " + path + ": the tokenizer has " +
@@ -97,6 +106,7 @@ Result<std::unique_ptr<runtime::Session>> load_session(const std::string& path, 
   i.file_bytes = s->file->file_bytes();
   i.weight_bytes = s->decoder->weight_bytes(), i.bytes_per_token = s->decoder->bytes_per_token();
   i.kv_bytes_per_token = s->decoder->kv_bytes_per_token();
+  i.screen_bytes = s->decoder->screen_bytes();
   std::map<std::string, uint64_t> by_format;
   for (const GgufTensor& tensor : s->file->tensors()) {
     uint64_t n = 1;

@@ -24,50 +24,64 @@ uint64_t Random::next() {
   return result;
 }
 
-int32_t Sampler::sample(std::span<float> logits, std::span<const int32_t> history) {
+cpu::Query Sampler::query(size_t rows) const {
   const GenerateOptions& o = options_;
-  if (o.repeat_penalty != 1.0f && o.repeat_last_n != 0) {
+  cpu::Query q{rows};
+  if (penalized()) return q;
+  if (o.temperature <= 0) {
+    q.gap = 0;
+    return q;
+  }
+  if (o.top_k > 0) q.top_k = size_t(o.top_k);
+  // Only without top_p, which needs the sum over all that top_k left. The margin covers exp and log.
+  if (o.min_p > 0 && o.top_p >= 1) q.gap = 1e-6 - detmath::log(double(o.min_p));
+  return q;
+}
+
+int32_t Sampler::sample(std::span<cpu::Candidate> c, std::span<const int32_t> history) {
+  const GenerateOptions& o = options_;
+  if (penalized()) {
     const size_t n = o.repeat_last_n < 0 ? history.size() : std::min(history.size(), size_t(o.repeat_last_n));
     std::vector<int32_t> recent(history.end() - ptrdiff_t(n), history.end());
     std::sort(recent.begin(), recent.end());
     recent.erase(std::unique(recent.begin(), recent.end()), recent.end());
     for (int32_t id : recent) {
-      float& l = logits[size_t(id)];
-      l = l > 0 ? l / o.repeat_penalty : l * o.repeat_penalty;
+      const auto at =
+          std::lower_bound(c.begin(), c.end(), id, [](const auto& x, int32_t i) { return x.id < i; });
+      if (at == c.end() || at->id != id) continue;
+      at->logit = at->logit > 0 ? at->logit / o.repeat_penalty : at->logit * o.repeat_penalty;
     }
   }
-  if (o.temperature <= 0) return int32_t(std::max_element(logits.begin(), logits.end()) - logits.begin());
-
-  std::vector<Candidate>& c = candidates_;
-  c.clear();
-  for (size_t i = 0; i < logits.size(); i++) c.push_back({logits[i], int32_t(i), 0});
-  const auto better = [](const Candidate& a, const Candidate& b) {
+  const auto better = [](const cpu::Candidate& a, const cpu::Candidate& b) {
     return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
   };
+  if (o.temperature <= 0) return std::min_element(c.begin(), c.end(), better)->id;
+
   const size_t k = o.top_k > 0 ? std::min(c.size(), size_t(o.top_k)) : c.size();
   std::partial_sort(c.begin(), c.begin() + ptrdiff_t(k), c.end(), better);
-  c.resize(k);
-  const auto normalize = [&](double temperature) {
+  std::vector<double>& w = weights_;
+  w.resize(k);
+  const auto weigh = [&](double temperature) {  // returns the sum
     double sum = 0;
-    for (Candidate& x : c) sum += x.p = detmath::exp((double(x.logit) - double(c[0].logit)) / temperature);
-    for (Candidate& x : c) x.p /= sum;
+    for (size_t i = 0; i < w.size(); i++)
+      sum += w[i] = detmath::exp((double(c[i].logit) - double(c[0].logit)) / temperature);
+    return sum;
   };
-  normalize(1);
+  const double sum = weigh(1);
   if (o.top_p < 1) {  // the fewest whose probabilities reach top_p, at least one
-    double sum = 0;
+    double reached = 0;
     size_t n = 0;
-    while (n < c.size() && (n == 0 || sum < double(o.top_p))) sum += c[n++].p;
-    c.resize(n);
+    while (n < w.size() && (n == 0 || reached < double(o.top_p))) reached += w[n++] / sum;
+    w.resize(n);
   }
-  if (o.min_p > 0) {
-    const double least = double(o.min_p) * c[0].p;
-    while (c.size() > 1 && c.back().p < least) c.pop_back();
-  }
-  normalize(double(o.temperature));
+  // Weights are compared, not probabilities: the sum would depend on hopeless tokens.
+  if (o.min_p > 0)
+    while (w.size() > 1 && w.back() < double(o.min_p) * w[0]) w.pop_back();
+  const double kept = weigh(double(o.temperature));
   double u = random_.uniform();
-  for (const Candidate& x : c)
-    if ((u -= x.p) < 0) return x.id;
-  return c.back().id;
+  for (size_t i = 0; i < w.size(); i++)
+    if ((u -= w[i] / kept) < 0) return c[i].id;
+  return c[w.size() - 1].id;
 }
 
 }  // namespace sterna::runtime

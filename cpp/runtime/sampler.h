@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "backends/cpu/screen.h"
 #include "sterna/model.h"
 
 namespace sterna::runtime {
@@ -24,18 +25,17 @@ class Random {
 class Sampler {
  public:
   explicit Sampler(const GenerateOptions& options) : options_(options), random_(options.seed) {}
-  /// `logits` may be changed (penalty). `history`: all tokens so far. Ties go to the smaller id.
-  int32_t sample(std::span<float> logits, std::span<const int32_t> history);
+  /// What sample() has to see of `rows` logits; more never changes its choice.
+  cpu::Query query(size_t rows) const;
+  /// `candidates`: by increasing id; may be changed (penalty). `history`: all tokens so far. Ties go to the
+  /// smaller id.
+  int32_t sample(std::span<cpu::Candidate> candidates, std::span<const int32_t> history);
 
  private:
-  struct Candidate {
-    float logit;
-    int32_t id;
-    double p;
-  };
+  bool penalized() const { return options_.repeat_penalty != 1.0f && options_.repeat_last_n != 0; }
   GenerateOptions options_;
   Random random_;
-  std::vector<Candidate> candidates_;
+  std::vector<double> weights_;  // exp(logit - the largest), then probabilities
 };
 
 }  // namespace sterna::runtime

@@ -45,6 +45,14 @@ int generate(const Options& o) {
                rate(r.tokens.size(), r.decode_seconds));
   if (r.n_drafted) std::fprintf(stderr, "; %zu of %zu guesses right", r.n_accepted, r.n_drafted);
   std::fputc('\n', stderr);
+  if (const ScreenStats& s = r.screen; s.tokens > 0) {
+    const auto per_token = [&](uint64_t n) { return double(n) / double(s.tokens); };
+    std::fprintf(stderr,
+                 "output matrix: %zu of %zu tokens screened; of %zu rows, %.1f left by 4 bits, %.1f by 8; "
+                 "%.1f MB read a token\n",
+                 size_t(s.tokens), size_t(s.tokens + s.full), info.n_vocab, per_token(s.after_4),
+                 per_token(s.after_8), per_token(s.bytes) / 1e6);
+  }
   return interrupted() ? kInterrupted : kSuccess;
 }
 

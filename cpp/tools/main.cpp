@@ -111,6 +111,8 @@ Result<Model> load(const Options& options) {
   l.n_threads = options.n_threads;
   l.n_batch = options.n_batch;
   l.kv_type = options.kv_type;
+  l.screen = options.screen;
+  l.head_bits = options.head_bits;
   const bool show = isatty(STDERR_FILENO);
   l.progress = [show](float done) {
     if (show) std::fprintf(stderr, "\rloading %3.0f %%", 100 * done);

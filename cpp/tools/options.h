@@ -15,6 +15,8 @@ struct Options {
   std::optional<int> n_ctx, n_threads;
   int n_batch = LoadOptions().n_batch;
   std::string kv_type = LoadOptions().kv_type;
+  std::string screen = LoadOptions().screen;
+  int head_bits = LoadOptions().head_bits;
   int n_predict = GenerateOptions().max_tokens;
   int64_t seed = -1;
   float temperature = GenerateOptions().temperature;

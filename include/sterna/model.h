@@ -28,6 +28,13 @@ struct LoadOptions {
   std::string activation;        ///< Overrides the FFN activation of bitnet models: "relu2" or "silu".
   std::string kv_type =
       "f16";  ///< Of the KV cache: "f16", or "int8" for half the memory and faster attention.
+  /// Find the logits that sampling needs from 4-bit planes of the output matrix, kept besides it, and compute
+  /// only these: "auto" (matrices of 8 or more bits, 16384 rows and 32 MB), "on", "off". Never changes a
+  /// result.
+  std::string screen = "auto";
+  /// Quantize the output matrix to 8, 6 or 4 bits while loading; 0: as in the file. Changes the results, on
+  /// every machine alike.
+  int head_bits = 0;
   std::function<bool(float)> progress;  ///< Called with 0..1 while loading; false cancels (kCancelled).
 };
 
@@ -56,6 +63,15 @@ struct Token {
       text;  ///< Valid UTF-8 that can be printed now (possibly empty while a character is incomplete).
 };
 
+/// How much of the output matrix a generation read.
+struct ScreenStats {
+  uint64_t tokens = 0;   ///< Tokens that were sampled from screened logits.
+  uint64_t full = 0;     ///< Tokens for which all logits were computed.
+  uint64_t after_4 = 0;  ///< Rows that the first plane could not rule out, over all screened tokens,
+  uint64_t after_8 = 0;  ///< and both planes together: these were multiplied exactly.
+  uint64_t bytes = 0;    ///< Of planes and matrix read for the screened tokens.
+};
+
 struct GenerateResult {
   std::string text;
   std::vector<int32_t> tokens;  ///< Generated ids, without the one that ended the generation.
@@ -64,6 +80,7 @@ struct GenerateResult {
   size_t n_reused = 0;                   ///< Of these, already in the KV cache from the call before.
   size_t n_drafted = 0, n_accepted = 0;  ///< Tokens guessed by lookup; of these, generated.
   double prompt_seconds = 0, decode_seconds = 0;
+  ScreenStats screen;
 };
 
 struct TensorInfo {
@@ -77,8 +94,9 @@ struct TensorInfo {
 struct ModelInfo {
   std::string path, name, architecture, tokenizer, pre, activation;
   uint64_t file_bytes = 0, n_params = 0, weight_bytes = 0;  ///< weight_bytes: in memory after packing.
-  uint64_t bytes_per_token = 0;                             ///< Weight bytes read to decode one token.
-  uint64_t kv_bytes_per_token = 0;                          ///< KV cache; memory is taken as tokens come.
+  uint64_t bytes_per_token = 0;     ///< Weight bytes read to decode one token, without screening.
+  uint64_t screen_bytes = 0;        ///< In memory besides the weights, for screening; 0: no screening.
+  uint64_t kv_bytes_per_token = 0;  ///< KV cache; memory is taken as tokens come.
   size_t n_layer = 0, n_embd = 0, n_ff = 0, n_head = 0, n_head_kv = 0, head_dim = 0, n_vocab = 0,
          n_ctx_train = 0, n_ctx = 0;
   int n_threads = 0;

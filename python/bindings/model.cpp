@@ -24,7 +24,7 @@ using Callback = std::optional<nb::typed<nb::callable, nb::object(Args...)>>;
 
 Model load(const nb::bytes& path, std::optional<int> n_threads, std::optional<int> n_ctx, int n_batch,
            const std::string& pre, const std::string& activation, const std::string& kv_type,
-           const Callback<float>& progress) {
+           const std::string& screen, int head_bits, const Callback<float>& progress) {
   Callbacks callbacks;
   LoadOptions options;
   options.n_threads = n_threads;
@@ -33,6 +33,8 @@ Model load(const nb::bytes& path, std::optional<int> n_threads, std::optional<in
   options.pre = pre;
   options.activation = activation;
   options.kv_type = kv_type;
+  options.screen = screen;
+  options.head_bits = head_bits;
   options.progress = [&](float fraction) {
     return progress ? callbacks.call([&] { return (*progress)(fraction); }) : callbacks.poll();
   };
@@ -139,6 +141,13 @@ nb::str text_of(const T& object) {
 }
 
 void init_results(nb::module_& m) {
+  nb::class_<ScreenStats>(m, "ScreenStats", "How much of the output matrix a generation read.")
+      .def_ro("tokens", &ScreenStats::tokens, "Tokens that were sampled from screened logits.")
+      .def_ro("full", &ScreenStats::full, "Tokens for which all logits were computed.")
+      .def_ro("after_4", &ScreenStats::after_4,
+              "Rows that the first plane could not rule out, over all screened tokens,")
+      .def_ro("after_8", &ScreenStats::after_8, "and both planes together: these were multiplied exactly.")
+      .def_ro("bytes", &ScreenStats::bytes, "Of planes and matrix read for the screened tokens.");
   nb::class_<Token>(m, "Token", "What `on_token` gets.")
       .def_ro("id", &Token::id)
       .def_prop_ro("text", &text_of<Token, &Token::text>, "Empty while a character is incomplete.");
@@ -153,7 +162,8 @@ void init_results(nb::module_& m) {
       .def_ro("n_drafted", &GenerateResult::n_drafted, "Tokens guessed by lookup.")
       .def_ro("n_accepted", &GenerateResult::n_accepted, "Of these, generated.")
       .def_ro("prompt_seconds", &GenerateResult::prompt_seconds)
-      .def_ro("decode_seconds", &GenerateResult::decode_seconds);
+      .def_ro("decode_seconds", &GenerateResult::decode_seconds)
+      .def_ro("screen", &GenerateResult::screen);
   nb::class_<TensorInfo>(m, "TensorInfo", "A tensor of a loaded model.")
       .def_prop_ro("name", &text_of<TensorInfo, &TensorInfo::name>)
       .def_ro("format", &TensorInfo::format)
@@ -174,7 +184,9 @@ void init_info(nb::module_& m) {
       .def_ro("file_bytes", &ModelInfo::file_bytes)
       .def_ro("n_params", &ModelInfo::n_params)
       .def_ro("weight_bytes", &ModelInfo::weight_bytes, "In memory after packing.")
-      .def_ro("bytes_per_token", &ModelInfo::bytes_per_token, "Weight bytes read to decode one token.")
+      .def_ro("bytes_per_token", &ModelInfo::bytes_per_token,
+              "Weight bytes read to decode one token, without screening.")
+      .def_ro("screen_bytes", &ModelInfo::screen_bytes, "In memory besides the weights, for screening.")
       .def_ro("kv_bytes_per_token", &ModelInfo::kv_bytes_per_token,
               "KV cache; memory is taken as tokens come.")
       .def_ro("n_layer", &ModelInfo::n_layer)
@@ -215,7 +227,7 @@ void init_model(nb::module_& m) {
   nb::class_<Model>(m, "Model")
       .def_static("load", &load, nb::arg("path"), nb::arg("n_threads").none(), nb::arg("n_ctx").none(),
                   nb::arg("n_batch"), nb::arg("pre"), nb::arg("activation"), nb::arg("kv_type"),
-                  nb::arg("progress").none())
+                  nb::arg("screen"), nb::arg("head_bits"), nb::arg("progress").none())
       .def_prop_ro("info", &Model::info, nb::rv_policy::copy)
       .def("tensors", &Model::tensors)
       .def("metadata", &metadata, nb::sig("def metadata(self) -> dict[str, str]"))

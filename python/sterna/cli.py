@@ -50,6 +50,11 @@ def _print_timings(c: _core.Completion) -> None:
     status_line(f"prompt: {rate(c.n_prompt - c.n_reused, c.prompt_seconds)}")
     guesses = f", {c.n_accepted} of {c.n_drafted} guesses right" if c.n_drafted else ""
     status_line(f"decode: {rate(len(c.tokens), c.decode_seconds)} ({c.stop_reason}){guesses}")
+    if n := c.screen.tokens:
+        status_line(
+            f"output matrix: {n} of {n + c.screen.full} tokens screened; {c.screen.after_4 / n:.1f} rows left by "
+            f"4 bits, {c.screen.after_8 / n:.1f} by 8; {c.screen.bytes / n / 1e6:.1f} MB read a token"
+        )
 
 
 # --- run --------------------------------------------------------------------------------------------------
@@ -213,7 +218,7 @@ def _add_perplexity(commands: Any) -> None:
     )
     p.add_argument("--chunks", type=int, default=-1, metavar="N", help="windows; -1: all")
     add_model_flags(p)
-    p.set_defaults(function=_perplexity)
+    p.set_defaults(function=_perplexity, screen="off")  # all logits are needed
 
 
 def _kernels(args: argparse.Namespace) -> None:

@@ -89,7 +89,14 @@ def _results(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for path in args.model or [PACKAGED_MODEL]:
         for n_threads in args.threads or [None]:
             _reset_peak_memory()
-            with load(path, n_threads=n_threads, n_ctx=n_ctx, n_batch=args.batch_size) as model:
+            with load(
+                path,
+                n_threads=n_threads,
+                n_ctx=n_ctx,
+                n_batch=args.batch_size,
+                screen="off",  # all logits are computed, as llama-bench does
+                head_bits=args.head_bits,
+            ) as model:
                 for n_depth in args.n_depth:
                     for n_prompt, n_gen in tests:
                         yield _measure(model, args, n_prompt, n_gen, n_depth)
@@ -169,6 +176,13 @@ def add_bench(commands: Any) -> None:
         "-d", "--n-depth", type=_ints, default=[0], metavar="N,...", help="tokens in the context before"
     )
     p.add_argument("-b", "--batch-size", type=int, default=512, metavar="N", help="prompt tokens per pass")
+    p.add_argument(
+        "--head-bits",
+        type=int,
+        choices=[0, 4, 6, 8],
+        default=0,
+        help="quantize the output matrix; default: 0, as in the file",
+    )
     p.add_argument("-r", "--repetitions", type=int, default=5, metavar="N")
     p.add_argument(
         "-t", "--threads", type=_ints, default=None, metavar="N,...", help="default: the usable CPUs"

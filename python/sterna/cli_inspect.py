@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from . import _core
-from .cli_common import status_line
+from .cli_common import add_head_flags, status_line
 from .errors import UnsupportedError
 from .model import PACKAGED_MODEL, Model, load, open_gguf
 
@@ -32,7 +32,15 @@ def _load(args: argparse.Namespace) -> tuple[Model | None, str]:
     if args.no_load:
         return None, ""
     try:
-        return load(args.model, n_ctx=32, pre=args.pre, activation=args.activation, kv_type=args.kv_type), ""
+        return load(
+            args.model,
+            n_ctx=32,
+            pre=args.pre,
+            activation=args.activation,
+            kv_type=args.kv_type,
+            screen=args.screen,
+            head_bits=args.head_bits,
+        ), ""
     except (ValueError, UnsupportedError) as e:
         return None, str(e)
 
@@ -57,6 +65,8 @@ def _print(file: _core.GgufFile, model: Model | None) -> None:
         i = model.info
         print(f"\n{i.n_params} parameters, {i.weight_bytes} bytes in memory, {i.bytes_per_token} a token")
         print(f"KV cache: {i.kv_bytes_per_token} bytes a token of context, taken as tokens come")
+        if i.screen_bytes:
+            print(f"{i.screen_bytes} bytes more in memory to screen the output matrix")
         for warning in i.warnings:
             print(f"warning: {warning}")
 
@@ -96,5 +106,6 @@ def add_inspect(commands: Any) -> None:
     p.add_argument("--pre", default="", help="override the pre-tokenizer")
     p.add_argument("--activation", default="", help="override the FFN activation: relu2 or silu")
     p.add_argument("--kv-type", default="f16", metavar="TYPE", help="KV cache: f16, or int8: half the memory")
+    add_head_flags(p)
     p.add_argument("--isa", default="", help="as if only this instruction set and those below it were there")
     p.set_defaults(function=_inspect)

@@ -107,6 +107,8 @@ def load(
     pre: str = "",
     activation: str = "",
     kv_type: str = "f16",
+    screen: str = "auto",
+    head_bits: int = 0,
     progress: Callable[[float], object] | None = None,
 ) -> Model:
     """Load a GGUF model; None is the small demonstration model in this package.
@@ -114,14 +116,21 @@ def load(
     n_threads: default the CPUs this process may use. n_ctx: tokens of context; default the model's, at most
     4096; 0 is the model's. n_batch: prompt tokens per pass. pre, activation: override the pre-tokenizer and
     the FFN activation. kv_type: of the KV cache, "f16" or "int8" (half the memory, faster at long context, a
-    little less exact). progress(fraction) is called with 0 to 1; an exception in it, or returning False
+    little less exact). screen ("auto", "on", "off"): compute only those logits of a large output matrix that
+    sampling can choose from, found with 4-bit planes in additional memory; never changes a result. head_bits:
+    quantize the output matrix to 8, 6 or 4 bits; 0 is as in the file. progress(fraction) is called with 0 to
+    1; an exception in it, or returning False
     (KeyboardInterrupt), cancels.
 
     Raises FileNotFoundError, OSError, ValueError (a damaged file or a wrong argument), UnsupportedError,
     MemoryError.
     """
     name = _encode_path(PACKAGED_MODEL if path is None else path)
-    return Model(_core.Model.load(name, n_threads, n_ctx, n_batch, pre, activation, kv_type, progress))
+    return Model(
+        _core.Model.load(
+            name, n_threads, n_ctx, n_batch, pre, activation, kv_type, screen, head_bits, progress
+        )
+    )
 
 
 class Model:

@@ -251,6 +251,9 @@ def test_path_errors(tmp_path) -> None:
         ({"pre": "no-such-pre"}, (ValueError, sterna.UnsupportedError), "no-such-pre"),
         ({"activation": "swish9"}, (ValueError, sterna.UnsupportedError), "swish9"),
         ({"kv_type": "q4_0"}, ValueError, "kv_type, got 'q4_0'"),
+        ({"screen": "maybe"}, ValueError, "screen, got 'maybe', expected auto, on or off"),
+        ({"head_bits": 5}, ValueError, "head_bits, got 5"),
+        ({"head_bits": "4"}, TypeError, "."),
         ({"progress": 5}, TypeError, "."),
     ],
 )

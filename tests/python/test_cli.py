@@ -44,6 +44,18 @@ def test_run(tiny) -> None:
     assert out("run", "-p", PROMPT, "-n", 12, "--no-display-prompt", "-t", 1, "-b", 3, *GREEDY) == want + "\n"
 
 
+def test_run_head_flags() -> None:
+    flags = ["run", "-p", PROMPT, "-n", 12, "--no-display-prompt", *GREEDY]
+    screened = run(*flags, "--screen", "on", "-v")
+    assert screened.stdout.decode() == out(*flags, "--screen", "off")
+    assert re.search(rb"output matrix: \d+ of 12 tokens screened", screened.stderr)
+    assert re.search(rb"bytes of weights in memory, [1-9]\d+ more for screening", screened.stderr)
+    run(*flags, "--head-bits", 4)
+    run(*flags, "--head-bits", 5, code=2)
+    assert "bytes more in memory to screen" in out("inspect", "--screen", "on")
+    assert "4-bit codes, scales per 32" in out("inspect", "--head-bits", 4)
+
+
 def test_run_sampling_flags(tiny) -> None:
     flags = ["--temp", 1.2, "--top-k", 20, "--top-p", 0.9, "--min-p", 0.01, "--repeat-penalty", 1.1]
     flags += ["--repeat-last-n", 32, "-s", 7, "-n", 16, "--ignore-eos", "--no-display-prompt"]

@@ -45,6 +45,21 @@ def test_info(tiny) -> None:
         i.name = "x"
 
 
+def test_head_options(tiny) -> None:
+    with sterna.load(None, n_ctx=256, screen="on") as model:
+        assert model.info.screen_bytes > tiny.info.screen_bytes == 0
+        done = model.complete(PROMPT, max_tokens=16, seed=3)
+        assert done.tokens == tiny.complete(PROMPT, max_tokens=16, seed=3).tokens
+        s = done.screen
+        assert s.tokens + s.full == 16 and 0 < s.after_8 <= s.after_4 and s.bytes > 0
+    tokens = tiny.tokenize("The file and the directory")
+    want = tiny.forward(tokens)
+    with sterna.load(None, n_ctx=256, head_bits=4) as model:
+        assert model.info.weight_bytes < tiny.info.weight_bytes
+        error = np.sqrt(np.mean((model.forward(tokens) - want) ** 2) / np.mean(want**2))
+        assert 0.001 < error < 0.12
+
+
 def test_metadata_and_tensors(tiny) -> None:
     assert tiny.metadata()["general.architecture"] == "qwen3"
     by_name = {t.name: t for t in tiny.tensors()}

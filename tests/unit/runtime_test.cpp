@@ -50,7 +50,8 @@ TEST_SUITE("unit") {
       for (uint64_t seed = 0; seed < 300; seed++) {
         o.seed = seed;
         runtime::Sampler s(o);
-        std::vector<float> l = logits;
+        std::vector<cpu::Candidate> l;
+        for (size_t i = 0; i < logits.size(); i++) l.push_back({int32_t(i), logits[i]});
         seen.insert(s.sample(l, history));
       }
       return seen;

@@ -53,10 +53,26 @@ Result<Weight> weight_of_panels(const PackedLayout& layout, const uint8_t* panel
   return w;
 }
 
-Result<Weight> make_weight(const formats::Format& f, const uint8_t* tensor, size_t rows, size_t depth,
-                           uint8_t* storage, ThreadPool& pool) {
+size_t TensorRows::scratch_bytes() const {
+  return encoded() ? depth * sizeof(float) + formats::row_bytes(*format, depth) : 0;
+}
+
+const uint8_t* TensorRows::row(size_t r, uint8_t* scratch) const {
+  const uint8_t* bytes = data + r * formats::row_bytes(*stored, depth);
+  if (!encoded()) return bytes;
+  float* values = reinterpret_cast<float*>(scratch);
+  stored->decode(bytes, depth, scale(), values);
+  for (size_t k = 0; k < depth; k++)
+    if (values[k] - values[k] != 0) return nullptr;
+  uint8_t* codes = scratch + depth * sizeof(float);
+  format->encode(values, depth, codes);
+  return codes;
+}
+
+Result<Weight> make_weight(const TensorRows& tensor, uint8_t* storage, ThreadPool& pool) {
   STERNA_RETURN_IF_ERROR(kernels::first_active_isa().status());
-  const size_t row_bytes = formats::row_bytes(f, depth);
+  const formats::Format& f = *tensor.format;
+  const size_t rows = tensor.rows, depth = tensor.depth;
   if (f.codes.fold == Fold::kFloat) {
     const std::string variant = f.name == std::string_view("F32")   ? "f32"
                                 : f.name == std::string_view("F16") ? "f16"
@@ -64,7 +80,7 @@ Result<Weight> make_weight(const formats::Format& f, const uint8_t* tensor, size
     const kernels::Kernel* k = kernels::find(Family::fgemm, variant);
     if (!k) return Status(Code::kUnsupported, "no kernel for weights of the kind " + variant);
     Weight w;
-    w.rows = rows, w.depth = depth, w.data = tensor, w.row_bytes = row_bytes;
+    w.rows = rows, w.depth = depth, w.data = tensor.data, w.row_bytes = formats::row_bytes(f, depth);
     w.fgemm = kernels::as<kernels::FGemmFn>(*k);
     w.kernel = kernels::full_name(*k);
     return w;
@@ -73,13 +89,14 @@ Result<Weight> make_weight(const formats::Format& f, const uint8_t* tensor, size
   const formats::CodeSpec& spec = f.codes;
   const PackedLayout layout = packed_layout(spec, rows, depth, false, packs_trits(spec));
   const size_t n_blocks = spec.block ? depth / spec.block : 0, n_subs = spec.sub ? depth / spec.sub : 0;
-  const float scale = formats::tensor_scale(f, tensor, depth, rows);
+  const float scale = tensor.encoded() ? 1.0f : tensor.scale();
   if (!(scale - scale == 0)) return Status(Code::kCorrupt, "its scale is not a finite number");
   const size_t group = std::max<size_t>(1, layout.n_panels / (size_t(pool.size()) * 8));
   std::atomic<bool> finite{true}, memory{true};
   pool.run(ceil_div(layout.n_panels, group), [&](size_t task) {
     // One panel's decoded rows; sizes bounded by depth.
-    Buffer scratch = Buffer::allocate(16 * (depth + 4 * n_blocks + 2 * n_subs) + 64);
+    const size_t panel = round_up(16 * (depth + 4 * n_blocks + 2 * n_subs), 64);
+    Buffer scratch = Buffer::allocate(panel + tensor.scratch_bytes());
     if (scratch.empty()) {
       memory = false;
       return;
@@ -91,11 +108,16 @@ Result<Weight> make_weight(const formats::Format& f, const uint8_t* tensor, size
     auto* sub_min = reinterpret_cast<uint8_t*>(sub_scale + 16 * n_subs);
     float row_scales[16];
     for (size_t p = task * group; p < std::min(layout.n_panels, (task + 1) * group); p++) {
-      if (rows - 16 * p < 16) std::memset(scratch.data(), 0, scratch.bytes());
+      if (rows - 16 * p < 16) std::memset(scratch.data(), 0, panel);
       for (size_t r = 0; r < 16; r++) {
         row_scales[r] = 16 * p + r < rows ? scale : 0.0f;
         if (16 * p + r >= rows) continue;
-        f.unpack(tensor + (16 * p + r) * row_bytes, depth,
+        const uint8_t* row = tensor.row(16 * p + r, scratch.data() + panel);
+        if (!row) {
+          finite = false;
+          return;
+        }
+        f.unpack(row, depth,
                  {codes + r * depth, d + r * n_blocks, m + r * n_blocks, sub_scale + r * n_subs,
                   sub_min + r * n_subs});
       }
@@ -105,7 +127,7 @@ Result<Weight> make_weight(const formats::Format& f, const uint8_t* tensor, size
     }
   });
   if (!memory) return Status(Code::kOutOfMemory, "no memory to pack it");
-  if (!finite) return Status(Code::kCorrupt, "one of its block scales is not a finite number");
+  if (!finite) return Status(Code::kCorrupt, "one of its scales or elements is not a finite number");
   return weight_of_panels(layout, storage);
 }
 
@@ -159,6 +181,29 @@ void Activations::quantize(size_t token) {
   }
 }
 
+void multiply_rows(const Weight& w, const Activations& acts, size_t first, size_t n_tokens, size_t row,
+                   size_t rows, float* out, size_t stride) {
+  if (w.fgemm) {
+    w.fgemm({w.data + row * w.row_bytes, w.row_bytes, w.depth, acts.row(first), w.depth, out, stride, rows,
+             n_tokens});
+  } else {
+    const Activations::Form& f = acts.form(w);
+    const PackedLayout& l = w.layout;
+    w.qgemm({w.data + row / 16 * l.panel_bytes, l.panel_bytes, l.meta_offset, l.n_chunks, l.spec.block / 32u,
+             l.spec.zero, l.spec.codebook, l.f32_scales, f.codes.as<int8_t>() + first * f.code_stride,
+             f.code_stride, f.scales.as<float>() + first * f.scale_stride, f.scale_stride,
+             f.sums.as<int32_t>() + first * f.sum_stride, f.sum_stride, out, stride, rows, n_tokens,
+             kStreams});
+  }
+  if (w.out_scale == 1.0f && !w.bias) return;
+  for (size_t i = 0; i < n_tokens; i++)
+    for (size_t r = 0; r < rows; r++) {
+      float& y = out[i * stride + r];
+      y *= w.out_scale;
+      if (w.bias) y += w.bias[row + r];
+    }
+}
+
 void matmul(ThreadPool& pool, const Activations& acts, size_t first, size_t n_tokens,
             std::span<const Product> products) {
   // Rows per task: a few tasks per thread so that a slow core can take fewer; a multiple of 64 keeps four
@@ -175,26 +220,7 @@ void matmul(ThreadPool& pool, const Activations& acts, size_t first, size_t n_to
     const size_t row = task * per_task, rows = std::min(per_task, w.rows - row);
     for (size_t t = 0; t < n_tokens; t += kTokenBlock) {
       const size_t n = std::min(kTokenBlock, n_tokens - t);
-      float* out = p->out + t * p->stride + row;
-      if (w.fgemm) {
-        w.fgemm({w.data + row * w.row_bytes, w.row_bytes, w.depth, acts.row(first + t), w.depth, out,
-                 p->stride, rows, n});
-      } else {
-        const Activations::Form& f = acts.form(w);
-        const PackedLayout& l = w.layout;
-        w.qgemm({w.data + row / 16 * l.panel_bytes, l.panel_bytes, l.meta_offset, l.n_chunks,
-                 l.spec.block / 32u, l.spec.zero, l.spec.codebook, l.f32_scales,
-                 f.codes.as<int8_t>() + (first + t) * f.code_stride, f.code_stride,
-                 f.scales.as<float>() + (first + t) * f.scale_stride, f.scale_stride,
-                 f.sums.as<int32_t>() + (first + t) * f.sum_stride, f.sum_stride, out, p->stride, rows, n,
-                 kStreams});
-      }
-      for (size_t i = 0; i < n && (w.out_scale != 1.0f || w.bias); i++)
-        for (size_t r = 0; r < rows; r++) {
-          float& y = out[i * p->stride + r];
-          y *= w.out_scale;
-          if (w.bias) y += w.bias[row + r];
-        }
+      multiply_rows(w, acts, first + t, n, row, rows, p->out + t * p->stride + row, p->stride);
     }
   });
 }

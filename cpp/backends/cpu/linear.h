@@ -46,11 +46,29 @@ struct Weight {
 /// Bytes that packing a tensor needs (0 for float formats, which stay where they are), a multiple of 64.
 size_t packed_bytes(const formats::Format& f, size_t rows, size_t depth);
 
-/// Makes a Weight of a tensor in file layout; quantized codes are packed into `storage` (packed_bytes,
-/// 64-byte aligned, zeroed) in parallel. Errors carry no tensor name: kCorrupt for a scale (or float weight
-/// of a packed format) that is not finite.
-Result<Weight> make_weight(const formats::Format& f, const uint8_t* tensor, size_t rows, size_t depth,
-                           uint8_t* storage, ThreadPool& pool);
+/// Rows of a tensor in file layout, as they are stored or encoded to another format one by one.
+struct TensorRows {
+  const formats::Format* stored;
+  const uint8_t* data;
+  size_t rows, depth;
+  const formats::Format* format;  ///< Of what row() gives: `stored`, or one with an encoder.
+
+  bool encoded() const { return format != stored; }
+  float scale() const { return formats::tensor_scale(*stored, data, depth, rows); }
+  size_t scratch_bytes() const;
+  /// The bytes of a row, in the tensor or in `scratch` (for floats, scratch_bytes()). Null if it has to be
+  /// encoded and an element is not a finite number.
+  const uint8_t* row(size_t r, uint8_t* scratch) const;
+  /// The values of those bytes.
+  void decode(const uint8_t* row, float* out) const {
+    format->decode(row, depth, encoded() ? 1.0f : scale(), out);
+  }
+};
+
+/// Makes a Weight; quantized codes are packed into `storage` (packed_bytes of tensor.format, 64-byte aligned,
+/// zeroed) in parallel. Errors carry no tensor name: kCorrupt for a scale, or an element to be encoded, that
+/// is not finite.
+Result<Weight> make_weight(const TensorRows& tensor, uint8_t* storage, ThreadPool& pool);
 /// The Weight of panels already packed at `panels`.
 Result<Weight> weight_of_panels(const PackedLayout& layout, const uint8_t* panels);
 
@@ -86,6 +104,10 @@ struct Product {
   float* out;  ///< out[token * stride + row]
   size_t stride;
 };
+/// Rows row .. row + rows - 1 (row a multiple of 16 for quantized weights) times the activations' rows first
+/// .. first + n_tokens - 1, by the calling thread: out[token * stride + r], r from 0.
+void multiply_rows(const Weight& w, const Activations& acts, size_t first, size_t n_tokens, size_t row,
+                   size_t rows, float* out, size_t stride);
 /// All products of the activations' rows first .. first + n_tokens - 1 in one parallel region; out's token 0
 /// is row `first`.
 void matmul(ThreadPool& pool, const Activations& acts, size_t first, size_t n_tokens,
