@@ -26,6 +26,7 @@ ARROWS = {
     "cpp/kernels/isas": [],
     "cpp/kernels": ["cpp/kernels/contract", "cpp/kernels/generic", BASE],  # the folders of instruction sets
     "cpp/kernels/avxvnni": ["cpp/kernels/contract", "cpp/kernels/generic", "cpp/kernels/avx2", BASE],
+    "cpp/kernels/avx512_vbmi": ["cpp/kernels/contract", "cpp/kernels/generic", "cpp/kernels/avx512", BASE],
     "cpp/kernels/amx": ["cpp/kernels/contract", "cpp/kernels/generic", "cpp/kernels/avx512_vbmi", BASE],
     "cpp/kernels/neon_dotprod": ["cpp/kernels/contract", "cpp/kernels/generic", "cpp/kernels/neon", BASE],
     "cpp/kernels/neon_i8mm": ["cpp/kernels/contract", "cpp/kernels/generic", "cpp/kernels/neon", BASE],
