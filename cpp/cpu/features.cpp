@@ -84,15 +84,16 @@ bool has_neon_dotprod() {
 #if defined(__linux__)
   return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
 #else
-  return true;   // every 64-bit Apple CPU since 2018
+  return true;  // every 64-bit Apple CPU since 2018
 #endif
 }
+/// Linux only: on Apple's systems nothing asks yet.
 bool has_neon_i8mm() {
 #if defined(__linux__)
   constexpr unsigned long i8mm = 1ul << 13;  // HWCAP2_I8MM, absent from old headers
   return has_neon_dotprod() && (getauxval(AT_HWCAP2) & i8mm) != 0;
 #else
-  return false;  // Apple: since the M2, not asked here
+  return false;
 #endif
 }
 #else

@@ -15,8 +15,8 @@ constexpr int max_quads(int max_code) { return 32767 / (2 * 128 * max_code); }
 
 /// s[t] += sum over `n` quads at `codes` (`part` of each code) for token t, exact for n <= max_quads.
 template <int n, int T, class Part>
-inline __attribute__((always_inline)) void add_quads(__m256i s[T][2], const uint8_t* codes, const int8_t* act, size_t act_stride,
-                      Part part) {
+inline __attribute__((always_inline)) void add_quads(__m256i s[T][2], const uint8_t* codes, const int8_t* act,
+                                                     size_t act_stride, Part part) {
 #pragma GCC unroll 8
   for (int q = 0; q < n; q++) {
     const __m256i c0 = part(_mm256_load_si256(reinterpret_cast<const __m256i*>(codes + 64 * q)));
@@ -60,8 +60,9 @@ inline void store_quads(uint8_t* p, const B q[4]) {
 /// acc[t] += factor * (sum over the n_quads at `codes` of code * activation of token t);
 /// n_quads is a multiple of `granule`, 4 or 8; `factor` is given twice.
 template <int max_code, int T, int granule>
-inline __attribute__((always_inline)) void dot_quads(I acc[T], const uint8_t* codes, size_t n_quads, const int8_t* act, size_t act_stride,
-                      const Pair& factor) {
+inline __attribute__((always_inline)) void dot_quads(I acc[T], const uint8_t* codes, size_t n_quads,
+                                                     const int8_t* act, size_t act_stride,
+                                                     const Pair& factor) {
   const __m256i f0 = factor.lo, f1 = factor.hi;
   constexpr int fit = max_quads(max_code == 255 ? 15 : max_code);
   constexpr int n = fit < 4 ? 2 : fit < granule ? 4 : granule;  // quads of a step

@@ -136,7 +136,8 @@ inline void add_half(const QGemmArgs& g, const uint8_t* const codes[P], const in
   }
 }
 
-/// Panels panel, panel + step, ... (P of them) times N tokens.
+/// Panels panel, panel + step, ... (P of them) times N tokens. Inlined, GCC 12 keeps some of its sums in
+/// memory.
 template <QGemmVariant w, int P, int N>
 __attribute__((noinline)) void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
   const uint8_t* base = g.panels + panel * g.panel_bytes;

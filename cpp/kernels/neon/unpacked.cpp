@@ -1,5 +1,6 @@
 // Matmul of several tokens for neon: smlal on codes unpacked once, its 16-bit sums widened only when the next
-// quad could overflow them.
+// quad could overflow them. The loop of 2-bit codes: 25 instructions for 128 products; llvm-mca 16 for
+// cortex-a72: 8.0 products a cycle, where the generic tile, which widens every fourth quad, has 5.4.
 #define STERNA_ISA neon
 #define STERNA_QUADS  // dot_quads() and what goes with it are here
 #include "kernels/neon/vec.h"

@@ -1,4 +1,6 @@
-// Matmul of several tokens for neon_dotprod: sdot on codes unpacked once.
+// Matmul of several tokens for neon_dotprod: sdot on codes unpacked once. The loop of 2-bit codes: 88
+// instructions for 1024 products; llvm-mca 16: 29 (cortex-a76) and 30 (cortex-x3) products a cycle, the
+// generic tile 14 and 19.
 #define STERNA_ISA neon_dotprod
 #define STERNA_QUADS  // dot_quads() and what goes with it are here
 #include "kernels/neon_dotprod/vec.h"

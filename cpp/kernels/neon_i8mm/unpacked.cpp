@@ -1,4 +1,6 @@
 // Matmul of several tokens for neon_i8mm: smmla, two rows by two tokens by eight k, on codes unpacked once.
+// The loop of 2-bit codes: 31 instructions for 512 products; llvm-mca 16 for cortex-x3: 39 products a cycle,
+// sdot 30.
 #define STERNA_ISA neon_i8mm
 #define STERNA_QUADS  // dot_quads() and what goes with it are here
 #include "kernels/neon_i8mm/vec.h"
