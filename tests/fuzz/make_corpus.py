@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the seed corpus of the GGUF fuzzer: small valid files, and the shapes of past vulnerabilities of GGUF readers.
 
-    python tests/fuzz/make_corpus.py [folder]        (default: corpus/gguf next to this script)
+python tests/fuzz/make_corpus.py [folder]        (default: corpus/gguf next to this script)
 """
 
 import pathlib
@@ -9,12 +9,43 @@ import struct
 import sys
 
 U8, I8, U16, I16, U32, I32, F32, BOOL, STRING, ARRAY, U64, I64, F64 = range(13)
-SCALAR = {U8: "B", I8: "b", U16: "H", I16: "h", U32: "I", I32: "i", F32: "f", BOOL: "B", U64: "Q", I64: "q", F64: "d"}
+SCALAR = {
+    U8: "B",
+    I8: "b",
+    U16: "H",
+    I16: "h",
+    U32: "I",
+    I32: "i",
+    F32: "f",
+    BOOL: "B",
+    U64: "Q",
+    I64: "q",
+    F64: "d",
+}
 
 # Type id: (elements, bytes) per block, for one valid tensor of each loadable type.
-BLOCKS = {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 10: (256, 84),
-          11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 20: (32, 18), 26: (1, 4), 30: (1, 2),
-          34: (256, 54), 35: (256, 66), 41: (128, 18), 42: (64, 18), 142: (128, 34)}
+BLOCKS = {
+    0: (1, 4),
+    1: (1, 2),
+    2: (32, 18),
+    3: (32, 20),
+    6: (32, 22),
+    7: (32, 24),
+    8: (32, 34),
+    10: (256, 84),
+    11: (256, 110),
+    12: (256, 144),
+    13: (256, 176),
+    14: (256, 210),
+    20: (32, 18),
+    26: (1, 4),
+    30: (1, 2),
+    34: (256, 54),
+    35: (256, 66),
+    41: (128, 18),
+    42: (64, 18),
+    142: (128, 34),
+}
 
 
 def string(text, length=None):
@@ -41,8 +72,12 @@ def tensor(name, dims, kind, offset, n_dims=None):
 
 
 def gguf(keys=(), tensors=(), data=b"", n_keys=None, n_tensors=None, version=3, alignment=32):
-    out = b"GGUF" + struct.pack("<IQQ", version, len(tensors) if n_tensors is None else n_tensors,
-                                len(keys) if n_keys is None else n_keys)
+    out = b"GGUF" + struct.pack(
+        "<IQQ",
+        version,
+        len(tensors) if n_tensors is None else n_tensors,
+        len(keys) if n_keys is None else n_keys,
+    )
     out += b"".join(keys) + b"".join(tensors)
     return out + bytes(-len(out) % alignment) + data if tensors else out
 
@@ -70,23 +105,40 @@ TWO = [tensor("a", [8], 0, 0), tensor("b", [8], 0, 32)]
 
 FILES = {
     # Valid.
-    "valid-minimal": gguf([ARCH, array("x.a", U32, [7, 9])], [tensor("t", [4], 0, 0)], struct.pack("<4f", 1, 2, 3, 4)),
+    "valid-minimal": gguf(
+        [ARCH, array("x.a", U32, [7, 9])], [tensor("t", [4], 0, 0)], struct.pack("<4f", 1, 2, 3, 4)
+    ),
     "valid-empty": gguf(),
     "valid-version2": gguf([ARCH], TWO, ramp(64), version=2),
     "valid-all-types": all_types(),
-    "valid-keys": gguf([ARCH] + [key(f"k.{k}", k, 1) for k in SCALAR] + [array(f"a.{k}", k, [0, 1]) for k in SCALAR]
-                       + [array("tokenizer.ggml.tokens", STRING, ["<s>", "a", "", "the"]),
-                          array("empty", I32, []), key("split.count", U16, 1)]),
-    "valid-alignment": gguf([key("general.alignment", U32, 64)], [tensor("a", [8], 0, 0), tensor("b", [8], 0, 64)],
-                            ramp(128), alignment=64),
+    "valid-keys": gguf(
+        [ARCH]
+        + [key(f"k.{k}", k, 1) for k in SCALAR]
+        + [array(f"a.{k}", k, [0, 1]) for k in SCALAR]
+        + [
+            array("tokenizer.ggml.tokens", STRING, ["<s>", "a", "", "the"]),
+            array("empty", I32, []),
+            key("split.count", U16, 1),
+        ]
+    ),
+    "valid-alignment": gguf(
+        [key("general.alignment", U32, 64)],
+        [tensor("a", [8], 0, 0), tensor("b", [8], 0, 64)],
+        ramp(128),
+        alignment=64,
+    ),
     "valid-scalar": one([], 0, 4),
-    "valid-q2-group128": gguf([ARCH], [tensor("a", [4096], 42, 0), tensor("b", [4096], 42, 1088)], ramp(2176)),
+    "valid-q2-group128": gguf(
+        [ARCH], [tensor("a", [4096], 42, 0), tensor("b", [4096], 42, 1088)], ramp(2176)
+    ),
     # Refused.
     "refused-stq1": gguf([ARCH], [tensor("a", [4096], 42, 0), tensor("b", [4096], 42, 672)], ramp(1344)),
     "refused-tl2-or-mxfp4": one([256], 39, 160),
     "refused-version1": gguf([ARCH], version=1),
     "refused-big-endian": gguf([ARCH], version=3 << 24),
-    "refused-split": gguf([key("split.no", U16, 0), key("split.count", U16, 3), key("split.tensors.count", I32, 2)]),
+    "refused-split": gguf(
+        [key("split.no", U16, 0), key("split.count", U16, 3), key("split.tensors.count", I32, 2)]
+    ),
     # Past vulnerabilities; the identifiers name the reader that had them.
     "cve-2024-21802-n-dims": one([1] * 5, 0, 32),
     "cve-2024-21802-n-dims-max": one([1], 0, 32, n_dims=2**32 - 1),
@@ -98,8 +150,12 @@ FILES = {
     "cve-2024-23605-key-count": gguf([ARCH], n_keys=2**60 + 1),
     "cve-2024-32878-error-in-second-key": gguf([ARCH, key("k", U32, 1)[:-2]]),
     "cve-2024-41130-counts-without-content": gguf(n_tensors=1, n_keys=1),
-    "cve-2025-53630-sum-of-sizes": gguf([ARCH], [tensor("a", [2**62 - 8], 0, 0), tensor("b", [2**62 - 8], 0, 32)], ramp(64)),
-    "cve-2026-27940-padded-sum": gguf([ARCH], [tensor("a", [2**63 - 1], 24, 0), tensor("b", [2**63 - 1], 24, 32)], ramp(64)),
+    "cve-2025-53630-sum-of-sizes": gguf(
+        [ARCH], [tensor("a", [2**62 - 8], 0, 0), tensor("b", [2**62 - 8], 0, 32)], ramp(64)
+    ),
+    "cve-2026-27940-padded-sum": gguf(
+        [ARCH], [tensor("a", [2**63 - 1], 24, 0), tensor("b", [2**63 - 1], 24, 32)], ramp(64)
+    ),
     "cve-2026-33298-elements-times-size": one([2**32, 2**30], 0, 64),
     "cve-2026-33298-elements-wrap": one([2**32, 2**32], 0, 64),
     "cve-2026-7482-dims-beyond-file": one([2**20, 2**10], 1, 64),

@@ -3,6 +3,7 @@
 #include "backends/cpu/choice.h"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -22,7 +23,8 @@ namespace fs = std::filesystem;
 
 /// A folder that is removed again.
 struct Folder {
-  fs::path path = fs::temp_directory_path() / ("sterna-choice-test-" + std::to_string(std::rand()));
+  fs::path path = fs::temp_directory_path() /
+                  ("sterna-choice-test-" + std::to_string(getpid()) + "-" + std::to_string(std::rand()));
   Folder() { fs::create_directories(path); }
   ~Folder() { fs::remove_all(path); }
 };

@@ -52,10 +52,11 @@ inline void scores(const AttentionArgs& g, const float* const q[Q], size_t n, fl
       for (int j = 0; j < Q; j++)
         for (int p = 0; p < P; p++) s[j][i + p] = sums[j * P + p] * g.scale;
     } else {
+      static_assert(P == 1);
       for (int j = 0; j < Q; j++) s[j][i] = sum_tree(acc[j]) * g.scale;
     }
   };
-  constexpr int P = kTile / Q < 4 ? kTile / Q : 4;
+  constexpr int P = kTile / Q >= 4 ? 4 : kTile / Q >= 2 ? 2 : 1;  // Q * P is a multiple of 4 unless P is 1
   size_t i = 0;
   for (; i + P <= n; i += P) rows.template operator()<P>(i);
   for (; i < n; i++) rows.template operator()<1>(i);

@@ -20,7 +20,9 @@ QWEN2 = C + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|" + REST
 QWEN35 = C + r"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|" + REST
 OTHER = r" ?[^\s\p{L}\p{N}]+[\r\n/]*|"
 TEKKEN = rf"[^\r\n\p{{L}}\p{{N}}]?{U}*{W}+|[^\r\n\p{{L}}\p{{N}}]?{U}+{W}*|\p{{N}}|" + OTHER + REST
-GPT4O = rf"[^\r\n\p{{L}}\p{{N}}]?{U}*{W}+{C}?|[^\r\n\p{{L}}\p{{N}}]?{U}+{W}*{C}?|\p{{N}}{{1,3}}|" + OTHER + REST
+GPT4O = (
+    rf"[^\r\n\p{{L}}\p{{N}}]?{U}*{W}+{C}?|[^\r\n\p{{L}}\p{{N}}]?{U}+{W}*{C}?|\p{{N}}{{1,3}}|" + OTHER + REST
+)
 CJK1 = r"[\u4E00-\u9FA5\u0800-\u4E00\uAC00-\uD7FF]+"
 CJK2 = r"[\u4E00-\u9FA5\u3040-\u309F\u30A0-\u30FF]+"
 DSPUN = r"\s?[!-/:-~\uFF01-\uFF0F\uFF1A-\uFF5E\u2018-\u201F\u3000-\u3002]+"
@@ -37,7 +39,11 @@ CASED = """41-5A 61-7A B5 C0-D6 D8-F6 F8-1BA 1BC-1BF 1C4-293 295-2AF 370-373 376
 2139 213C-213F 2145-2149 214E 2183 2184 2C00-2C7B 2C7E-2CE4 2CEB-2CEE 2CF2 2CF3 A640-A66D A680-A69B A722-A76F A771-A787
 A78B-A78E AB70-ABBF FB00-FB06 FB13-FB17 FF21-FF3A FF41-FF5A 10400-1044F 104B0-104D3 104D8-104FB 10C80-10CB2 10CC0-10CF2
 118A0-118DF 1E900-1E943"""
-LT = "[" + "".join("-".join(f"\\U{int(end, 16):08X}" for end in item.split("-")) for item in CASED.split()) + "]"
+LT = (
+    "["
+    + "".join("-".join(f"\\U{int(end, 16):08X}" for end in item.split("-")) for item in CASED.split())
+    + "]"
+)
 
 FAMILIES = {
     "default": [DEFP, G2, r"\p{N}+", "[0-9][0-9][0-9]"],
@@ -86,7 +92,9 @@ ALPHABETS = [
 
 def random_text(rng):
     chosen = rng.sample(ALPHABETS, rng.randint(2, 7))
-    return "".join(rng.choice(rng.choice(chosen)) * rng.choice([1, 1, 1, 1, 2, 3]) for _ in range(rng.randint(8, 40)))
+    return "".join(
+        rng.choice(rng.choice(chosen)) * rng.choice([1, 1, 1, 1, 2, 3]) for _ in range(rng.randint(8, 40))
+    )
 
 
 def split(patterns, text):
