@@ -251,7 +251,7 @@ def test_kernels() -> None:
     text = out("kernels")
     assert all(k.name in text for k in sterna.kernels()) and "* qgemm_w2_row" in text
     scalar = out("kernels", "--isa", "scalar")
-    assert "* qgemm_w2_row_scalar" in scalar and scalar.count("* ") < text.count("\n")
+    assert re.search(r"\* qgemm_w2_row_\w*scalar", scalar) and scalar.count("* ") < text.count("\n")
 
 
 def test_explain_kernels() -> None:

@@ -26,7 +26,7 @@ constexpr TritTables make_trit_tables() {
   for (int i = 0; i < 51; i++) t.high[i] = pairs(64 + i % 17), t.high_fifth[i] = uint8_t(i / 17 << 6);
   return t;
 }
-alignas(64) inline constexpr TritTables kTritTables = make_trit_tables();
+alignas(64) constexpr TritTables kTritTables = make_trit_tables();
 
 /// Lines of 64 bytes that hold `units` times 16 k of a panel.
 constexpr uint64_t trit_lines(uint64_t units) { return units / 5 * 4 + units % 5; }
