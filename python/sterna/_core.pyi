@@ -193,6 +193,31 @@ def dequantize(
     out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu")],
 ) -> None: ...
 
+class ScreenStats:
+    """How much of the output matrix a generation read."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that were sampled from screened logits."""
+
+    @property
+    def full(self) -> int:
+        """Tokens for which all logits were computed."""
+
+    @property
+    def after_4(self) -> int:
+        """
+        Rows that the first plane could not rule out, over all screened tokens,
+        """
+
+    @property
+    def after_8(self) -> int:
+        """and both planes together: these were multiplied exactly."""
+
+    @property
+    def bytes(self) -> int:
+        """Of planes and matrix read for the screened tokens."""
+
 class Token:
     """What `on_token` gets."""
 
@@ -237,6 +262,8 @@ class Completion:
     def prompt_seconds(self) -> float: ...
     @property
     def decode_seconds(self) -> float: ...
+    @property
+    def screen(self) -> ScreenStats: ...
 
 class TensorInfo:
     """A tensor of a loaded model."""
@@ -288,7 +315,11 @@ class ModelInfo:
 
     @property
     def bytes_per_token(self) -> int:
-        """Weight bytes read to decode one token."""
+        """Weight bytes read to decode one token, without screening."""
+
+    @property
+    def screen_bytes(self) -> int:
+        """In memory besides the weights, for screening."""
 
     @property
     def kv_bytes_per_token(self) -> int:
@@ -353,6 +384,8 @@ class Model:
         pre: str,
         activation: str,
         kv_type: str,
+        screen: str,
+        head_bits: int,
         progress: Callable[[float], object] | None,
     ) -> Model: ...
     @property
