@@ -41,10 +41,12 @@ def label(test: str) -> str:
 def table(reports: list[dict]) -> str:
     machine = reports[0]["machine"]
     peer = reports[0]["engines"].get("llama.cpp", {"version": ""})
+    reps = sorted({report["reps"] for report in reports})
     lines = [
-        f"{machine['cpu']}, {machine['cpus']} CPUs, {reports[0]['date'][:10]}; tokens per second, medians of interleaved",
-        f"runs against {peer['version']} built from source for the same CPU. pp: prompt tokens in one batch; tg: tokens",
-        "one by one. Commands and every sample: [bench/results](bench/results).",
+        f"{machine['cpu']}, {machine['cpus']} CPUs, {reports[0]['date'][:10]}; tokens per second, medians of",
+        f"{' or '.join(map(str, reps))} interleaved repetition(s), against {peer['version']} built from source for the same",
+        "CPU. pp: prompt tokens in one batch; tg: tokens one by one. Commands and every sample:",
+        "[bench/results](bench/results).",
         "",
         "| model | threads | test | Sterna | llama.cpp | ratio |",
         "|---|---|---|---|---|---|",
