@@ -100,6 +100,10 @@ def picture(reports: list[dict]) -> None:
         ylabel="tokens per second",
         title=f"generation, {most} threads",
     )
+    for axis, ticks in ((decode.xaxis, (0.1, 0.2, 0.5, 1, 2, 4)), (decode.yaxis, (5, 10, 20, 50, 100, 200))):
+        axis.set_ticks(ticks, labels=map(str, ticks))
+        axis.set_ticks([], minor=True)
+    decode.set_xlim(span)
     places = range(len(names))
     prefill.barh([p + 0.2 for p in places], ours, 0.4, color="tab:blue", label="Sterna")
     prefill.barh([p - 0.2 for p in places], theirs, 0.4, color="tab:gray", label="llama.cpp")
