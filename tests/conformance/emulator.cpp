@@ -6,6 +6,10 @@
 
 #include "kernels/registry.h"
 
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/mman.h>
+#include <ucontext.h>
+
 namespace sterna::testing {
 namespace {
 
@@ -14,16 +18,6 @@ bool has(const std::string& name) {
     if (name == isa.name) return isa.supported();
   return false;
 }
-
-}  // namespace
-}  // namespace sterna::testing
-
-#if defined(__x86_64__) && defined(__linux__)
-#include <sys/mman.h>
-#include <ucontext.h>
-
-namespace sterna::testing {
-namespace {
 
 struct Tile {
   uint8_t rows;
