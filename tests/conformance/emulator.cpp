@@ -81,9 +81,9 @@ bool decode(const mcontext_t& m, Instruction& in) {
   return true;
 }
 
-/// Replaces a vpdpbusd in AVX-VNNI's encoding by a jump to one in AVX-512's, which is a byte longer, and
-/// back.
-bool redirect_vpdpbusd(const mcontext_t& m, const Instruction& in) {
+/// Replaces a vpdpbusd or vpdpwssd (which clang makes of a product and a sum) in AVX-VNNI's encoding by a
+/// jump to the same in AVX-512's, which is a byte longer, and back.
+bool redirect_dot_product(const mcontext_t& m, const Instruction& in) {
   alignas(4096) static uint8_t pool[1 << 17];
   static size_t used = 0;
   constexpr size_t kLongest = 16, kJump = 5;
@@ -99,7 +99,8 @@ bool redirect_vpdpbusd(const mcontext_t& m, const Instruction& in) {
       mprotect(page, 2 * 4096, PROT_READ | PROT_WRITE | PROT_EXEC) != 0)
     return false;
   uint8_t* to = pool + used;
-  const uint8_t head[] = {0x62, uint8_t((code[1] & 0xe0) | 0x12), uint8_t((code[2] & 0x7b) | 4), 0x28, 0x50};
+  const uint8_t head[] = {0x62, uint8_t((code[1] & 0xe0) | 0x12), uint8_t((code[2] & 0x7b) | 4), 0x28,
+                          code[3]};
   std::memcpy(to, head, sizeof head);
   to += sizeof head;
   if (code[4] >> 6 == 1) {  // a displacement of 8 bits would be in units of 32 bytes; 32 bits are plain
@@ -169,15 +170,15 @@ bool tdpbsud(const Instruction& in) {
   return true;
 }
 
-/// Executes (vpdpbusd: makes executable) the instruction at the instruction pointer; false if it is none of
-/// ours, or invalid.
+/// Executes (dot products: makes executable) the instruction at the instruction pointer; false if it is none
+/// of ours, or invalid.
 bool step(mcontext_t& m) {
   enum Prefix { kNone, k66, kF3, kF2 };
   Instruction in;
   if (!decode(m, in)) return false;
   const auto is = [&](int opcode, Prefix prefix) { return in.opcode == opcode && in.prefix == prefix; };
   bool done = false;
-  if (in.wide) return is(0x50, k66) && redirect_vpdpbusd(m, in);
+  if (in.wide) return (is(0x50, k66) || is(0x52, k66)) && redirect_dot_product(m, in);
   if (is(0x49, kNone)) {
     done = in.reg == 0 && in.vvvv == 0 && (in.memory ? ldtilecfg(in.address) : in.rm == 0);
     if (done && !in.memory) configured = false;  // tilerelease
