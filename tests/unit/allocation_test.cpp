@@ -14,14 +14,23 @@ std::atomic<size_t> allocations{0};
 
 }  // namespace
 
-// Replacing these two replaces all forms of new and delete that do not ask for more alignment.
-void* operator new(size_t n) {
+// All forms that do not ask for more alignment: sanitizers bring each of their own.
+void* operator new(size_t n, const std::nothrow_t&) noexcept {
   allocations++;
-  if (void* p = std::malloc(n ? n : 1)) return p;
+  return std::malloc(n ? n : 1);
+}
+void* operator new(size_t n) {
+  if (void* p = operator new(n, std::nothrow)) return p;
   throw std::bad_alloc();
 }
+void* operator new[](size_t n) { return operator new(n); }
+void* operator new[](size_t n, const std::nothrow_t& t) noexcept { return operator new(n, t); }
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete(void* p, size_t) noexcept { std::free(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete[](void* p, size_t) noexcept { std::free(p); }
+void operator delete[](void* p, const std::nothrow_t&) noexcept { std::free(p); }
 
 namespace sterna {
 
