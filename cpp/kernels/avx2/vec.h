@@ -166,7 +166,7 @@ inline __m256i add16(__m256i s, __m256i x) {
 /// acc[p] += sum over 4 quads of code * activation; lane r takes bytes 4r..4r+3 of each quad of panel p with
 /// a[4i..4i+3].
 template <int max_code, int P>
-inline void dot4(I acc[P], const B q[P][4], const int8_t* a) {
+inline __attribute__((always_inline)) void dot4(I acc[P], const B q[P][4], const int8_t* a) {
 #ifdef __AVXVNNI__
 #pragma GCC unroll 4
   for (int i = 0; i < 4; i++) {

@@ -23,36 +23,38 @@ constexpr int kPrefetchBytes = 2048;
 /// Largest unpacked code, for dot4's choice of intermediate width.
 constexpr int max_code(QGemmVariant w) { return w.codebook ? 255 : (1 << w.bits) - 1; }
 
+/// Puts bit 4h + i of `line` into bit `to` of quad i. Forced inline, as others here that GCC 12 else calls
+/// from the inner loop, with all operands in memory.
+template <int to>
+inline __attribute__((always_inline)) void add_bit(B line, int h, B q[4]) {
+  if (h == 0) {
+    q[0] = q[0] | move_bits<0, 1, to>(line), q[1] = q[1] | move_bits<1, 1, to>(line);
+    q[2] = q[2] | move_bits<2, 1, to>(line), q[3] = q[3] | move_bits<3, 1, to>(line);
+  } else {
+    q[0] = q[0] | move_bits<4, 1, to>(line), q[1] = q[1] | move_bits<5, 1, to>(line);
+    q[2] = q[2] | move_bits<6, 1, to>(line), q[3] = q[3] | move_bits<7, 1, to>(line);
+  }
+}
+
 /// The four quads of half `h` (16 k) of a chunk; layout in contract/qgemm.h.
 template <int bits>
-inline void unpack(const uint8_t* chunk, int h, B q[4]) {
+inline __attribute__((always_inline)) void unpack(const uint8_t* chunk, int h, B q[4]) {
   const auto line = [&](int i) { return B::load(chunk + 64 * i); };
-  const auto one_bit = [&](int i, auto add) {  // bits 4h.. of line i go to bit `to` of the quads
-    const B l = line(i);
-    if (h == 0) {
-      add(0, l, std::integral_constant<int, 0>{}), add(1, l, std::integral_constant<int, 1>{});
-      add(2, l, std::integral_constant<int, 2>{}), add(3, l, std::integral_constant<int, 3>{});
-    } else {
-      add(0, l, std::integral_constant<int, 4>{}), add(1, l, std::integral_constant<int, 5>{});
-      add(2, l, std::integral_constant<int, 6>{}), add(3, l, std::integral_constant<int, 7>{});
-    }
-  };
   if constexpr (bits == 1) {
-    one_bit(0, [&](int i, B l, auto from) { q[i] = move_bits<from.value, 1, 0>(l); });
+    q[0] = q[1] = q[2] = q[3] = B::zero();
+    add_bit<0>(line(0), h, q);
   } else if constexpr (bits == 2 || bits == 3) {
     const B l = line(h);
     q[0] = move_bits<0, 2, 0>(l), q[1] = move_bits<2, 2, 0>(l), q[2] = move_bits<4, 2, 0>(l),
     q[3] = move_bits<6, 2, 0>(l);
-    if constexpr (bits == 3)
-      one_bit(2, [&](int i, B b, auto from) { q[i] = q[i] | move_bits<from.value, 1, 2>(b); });
+    if constexpr (bits == 3) add_bit<2>(line(2), h, q);
   } else if constexpr (bits == 8) {
     for (int i = 0; i < 4; i++) q[i] = line(4 * h + i);
   } else {
     const B l0 = line(2 * h), l1 = line(2 * h + 1);
     q[0] = move_bits<0, 4, 0>(l0), q[1] = move_bits<4, 4, 0>(l0), q[2] = move_bits<0, 4, 0>(l1),
     q[3] = move_bits<4, 4, 0>(l1);
-    if constexpr (bits == 5)
-      one_bit(4, [&](int i, B b, auto from) { q[i] = q[i] | move_bits<from.value, 1, 4>(b); });
+    if constexpr (bits == 5) add_bit<4>(line(4), h, q);
     if constexpr (bits == 6) {
       const B b = line(4 + h);
       q[0] = q[0] | move_bits<0, 2, 4>(b), q[1] = q[1] | move_bits<2, 2, 4>(b);
@@ -136,10 +138,9 @@ inline void add_half(const QGemmArgs& g, const uint8_t* const codes[P], const in
   }
 }
 
-/// Panels panel, panel + step, ... (P of them) times N tokens. Inlined, GCC 12 keeps some of its sums in
-/// memory.
+/// Panels panel, panel + step, ... (P of them) times N tokens.
 template <QGemmVariant w, int P, int N>
-__attribute__((noinline)) void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
+inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
   const uint8_t* base = g.panels + panel * g.panel_bytes;
   const size_t to_next = step * g.panel_bytes;
   const int8_t* act = g.act + token * g.act_stride;

@@ -152,7 +152,7 @@ inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t
 
 template <QGemmVariant w>
 void unpacked(const QGemmArgs& g) {
-  constexpr size_t min_tokens = w.fold != Fold::kRow ? 6 : w.bits == 8 ? 3 : 2;  // measured on Zen 4
+  constexpr size_t min_tokens = w.fold == Fold::kRow ? 5 : 6;  // measured with avx2 on Zen 4
   if (g.n_tokens < min_tokens || g.block_chunks > kSpanChunks || (w.sub == 32 && g.block_chunks % 2 == 1))
     return run<w>(g);
   for (size_t t = 0; t < g.n_tokens; t += kPassTokens)
