@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <vector>
 
@@ -22,6 +23,8 @@ using cpu::KvType;
 
 struct Case {
   size_t n_kv, group, head_dim, n_ctx;
+  /// The first position compared; under emulators and sanitizers the last ones must do (they cross chunks).
+  size_t first() const { return std::getenv("STERNA_TEST_FAST") && n_ctx > 40 ? n_ctx - 40 : 0; }
 };
 
 /// Keys and values of all positions as floats, [position][head][dimension], and queries likewise.
@@ -37,7 +40,7 @@ struct Data {
   }
 };
 
-/// What every query gets, by the plain loops.
+/// What every query from first() on gets, by the plain loops; zeros before.
 std::vector<float> expected(KvType type, const Case& c, const Data& data, float scale) {
   const size_t hd = c.head_dim, width = c.n_kv * c.group * hd;
   std::vector<float> out(c.n_ctx * width);
@@ -49,7 +52,7 @@ std::vector<float> expected(KvType type, const Case& c, const Data& data, float 
       k.push_back(data.k[at]), v.push_back(data.v[at]);
       k16.push_back(f32_to_f16(k[i])), v16.push_back(f32_to_f16(v[i]));
     }
-    for (size_t p = 0; p < c.n_ctx; p++)
+    for (size_t p = c.first(); p < c.n_ctx; p++)
       for (size_t i = 0; i < c.group; i++) {
         const size_t at = p * width + (head * c.group + i) * hd;
         reference::Partial all;
@@ -84,7 +87,7 @@ void check_all_cuts(KvType type, const Case& c, const Data& data, const std::vec
     for (size_t p = 0; p < c.n_ctx; p++) cache.store(1, p, &data.k[p * kv_width], &data.v[p * kv_width]);
     for (size_t step : {size_t(1), size_t(3), size_t(8), size_t(33), c.n_ctx}) {
       std::vector<float> out(want.size());
-      for (size_t p = 0; p < c.n_ctx; p += step) {
+      for (size_t p = c.first(); p < c.n_ctx; p += step) {
         const size_t n = std::min(step, c.n_ctx - p);
         attention.run(*pool.value(), cache, 1, &data.q[p * width], n, p, scale, &out[p * width]);
       }
