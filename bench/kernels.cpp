@@ -14,13 +14,13 @@
 #include <string>
 #include <vector>
 
+#include "backends/cpu/packed.h"
 #include "base/buffer.h"
 #include "base/half.h"
 #include "kernels/contract/attention.h"
 #include "kernels/contract/elementwise.h"
 #include "kernels/contract/fgemm.h"
 #include "kernels/contract/qgemm.h"
-#include "kernels/contract/trits.h"
 #include "kernels/registry.h"
 #include "limits.h"
 #include "sterna/cpu.h"
@@ -118,37 +118,26 @@ constexpr size_t kMaxMatrixBytes = size_t(512) << 20;
 
 Work qgemm_work(const Kernel& kernel, const Shape& shape, size_t tokens, size_t cold_mb, size_t streams,
                 Weights& weights) {
-  const std::string v = kernel.variant, fold = v.substr(v.find('_') + 1);
-  const bool trits = v[0] == 't';
-  const size_t bits = trits ? 2 : size_t(v[1] - '0');
-  const bool codebook = v[2] == 'c', has_min = v.find("m_") != std::string::npos;
-  const bool row = fold == "row", super = fold.rfind("super", 0) == 0;
-  const size_t sub = super ? std::strtoul(fold.c_str() + 5, nullptr, 10) : 0;
+  formats::CodeSpec spec = cpu::example_spec(kernel.variant);
   // The block sizes of the usual formats: Q1_0 128, TQ2_0 and the K formats 256, all others 32.
-  const size_t block = bits == 1 ? 128 : super || bits == 2 ? 256 : 32;
-  const size_t depth = std::max<size_t>(1, shape.depth / block) * block;
-  const size_t n_blocks = row ? 1 : depth / block, n_sums = row ? 1 : super ? depth / sub : n_blocks;
-  const size_t sub_bytes = super ? n_sums * (has_min && sub == 32 ? 32 : 16) : 0;
-  const size_t meta = row ? 64 : n_blocks * 32 * (has_min ? 2 : 1) + sub_bytes;
-  const size_t span = row ? depth : block;
-  const size_t code_bytes =
-      trits ? depth / span * kernels::trit_lines(span / 16) * 64 : depth / 32 * bits * 64;
-  const size_t panel_bytes = (code_bytes + meta + 63) / 64 * 64;
-  const size_t n_rows = std::min(shape.rows, kMaxMatrixBytes / panel_bytes * 16),
-               n_panels = (n_rows + 15) / 16;
+  if (spec.fold == Fold::kBlock) spec.block = spec.bits == 1 ? 128 : spec.bits == 2 ? 256 : 32;
+  const size_t block = spec.block ? spec.block : 32, depth = std::max<size_t>(1, shape.depth / block) * block;
+  const size_t n_blocks = spec.block ? depth / block : 1, n_sums = spec.sub ? depth / spec.sub : n_blocks;
+  const size_t panel_bytes = cpu::packed_layout(spec, 16, depth, false, spec.ternary).panel_bytes;
+  const size_t n_rows = std::min(shape.rows, kMaxMatrixBytes / panel_bytes * 16);
+  const cpu::PackedLayout layout = cpu::packed_layout(spec, n_rows, depth, false, spec.ternary);
 
-  weights.resize(n_panels * panel_bytes, cold_mb);
-  for (size_t i = 0; i < weights.copies() * n_panels; ++i) {
-    uint8_t* panel = weights.copy(i / n_panels) + i % n_panels * panel_bytes;
-    fill_noise(panel, code_bytes);
-    std::memset(panel + code_bytes, 0x2c,
-                panel_bytes - code_bytes);  // ordinary scales as f16, f32 and int8 alike
+  weights.resize(layout.bytes(), cold_mb);
+  for (size_t i = 0; i < weights.copies() * layout.n_panels; ++i) {
+    uint8_t* panel = weights.copy(i / layout.n_panels) + i % layout.n_panels * panel_bytes;
+    fill_noise(panel, panel_bytes);
+    for (size_t b = 0; b < n_blocks; b++)  // ordinary scales as f16, f32 and int8 alike
+      std::memset(panel + layout.meta_at(b), 0x2c, layout.meta_bytes);
   }
   struct Inputs {
     std::vector<int8_t> act;
     std::vector<float> a_scale, out;
     std::vector<int32_t> a_sum;
-    uint8_t codebook[16];
   };
   auto in = std::make_shared<Inputs>();
   in->act.resize(tokens * depth);
@@ -156,19 +145,15 @@ Work qgemm_work(const Kernel& kernel, const Shape& shape, size_t tokens, size_t 
   in->a_scale.assign(tokens * n_blocks, 0.01f);
   in->a_sum.assign(tokens * n_sums, 5);
   in->out.resize(tokens * n_rows);
-  std::memcpy(in->codebook, noise().data(), 16);
 
-  kernels::QGemmArgs a{};
-  a.panel_bytes = panel_bytes, a.meta_offset = code_bytes, a.n_chunks = depth / 32,
-  a.block_chunks = row ? 0 : block / 32;
-  a.zero = 1, a.codebook = codebook ? in->codebook : nullptr;
+  kernels::QGemmArgs a = layout.args(nullptr);
   a.act = in->act.data(), a.act_stride = depth;
   a.a_scale = in->a_scale.data(), a.a_scale_stride = n_blocks;
   a.a_sum = in->a_sum.data(), a.a_sum_stride = n_sums;
   a.out = in->out.data(), a.out_stride = n_rows, a.n_rows = n_rows, a.n_tokens = tokens;
   a.n_streams = streams;
   const auto fn = kernels::as<kernels::QGemmFn>(kernel);
-  return {double(n_rows) * double(depth) * double(tokens), double(n_panels * panel_bytes),
+  return {double(n_rows) * double(depth) * double(tokens), double(layout.bytes()),
           [=, &weights](size_t call) mutable {
             a.panels = weights.copy(call);
             fn(a);

@@ -66,10 +66,14 @@ std::vector<float> run_qgemm(const Kernel& k) {
   for (size_t i = 0; i < sums.size(); i++)
     for (size_t j = 0; j < kDepth / n_subs; j++) sums[i] += act[i * (kDepth / n_subs) + j];
   std::vector<float> out(kTokens * kRows);
-  for (size_t t = 0, n = 1; t < kTokens; t += n, n = kTokens - t)  // one token, then the rest together
-    as<QGemmFn>(k)({base, l.panel_bytes, l.meta_offset, l.n_chunks, s.block / 32u, s.zero, s.codebook, false,
-                    act.data() + t * kDepth, kDepth, a_scale.data() + t * n_blocks, n_blocks,
-                    sums.data() + t * n_subs, n_subs, out.data() + t * kRows, kRows, kRows, n});
+  QGemmArgs g = l.args(base);
+  g.act_stride = kDepth, g.a_scale_stride = n_blocks, g.a_sum_stride = n_subs;
+  g.out_stride = g.n_rows = kRows;
+  for (size_t t = 0, n = 1; t < kTokens; t += n, n = kTokens - t) {  // one token, then the rest together
+    g.act = act.data() + t * kDepth, g.a_scale = a_scale.data() + t * n_blocks;
+    g.a_sum = sums.data() + t * n_subs, g.out = out.data() + t * kRows, g.n_tokens = n;
+    as<QGemmFn>(k)(g);
+  }
   return out;
 }
 

@@ -52,7 +52,9 @@ class Case {
     kernels::QGemmArgs args{};
     args.panels = panels_.data() + c.panel * packed_.panel_bytes;
     args.panel_bytes = packed_.panel_bytes;
-    args.meta_offset = packed_.meta_offset;
+    args.group_blocks = packed_.group_blocks;
+    args.group_bytes = packed_.group_bytes;
+    args.codes_offset = packed_.codes_offset;
     args.n_chunks = packed_.n_chunks;
     args.block_chunks = w_.block / 32;
     args.zero = w_.zero;

@@ -32,7 +32,9 @@ TEST_SUITE("kernels") {
         CHECK(cpu::variant_name(spec, v->trits) == k->variant);
         const cpu::PackedLayout layout = cpu::packed_layout(spec, rows, w.depth, shape.f32_scales, v->trits);
         REQUIRE(layout.bytes() == want.bytes.size());
-        CHECK(layout.meta_offset == want.meta_offset);
+        CHECK(layout.group_blocks == want.group_blocks);
+        CHECK(layout.group_bytes == want.group_bytes);
+        CHECK(layout.codes_offset == want.codes_offset);
 
         std::vector<uint8_t> got(layout.bytes());
         const size_t n_blocks = w.n_blocks(), n_subs = w.n_subs();

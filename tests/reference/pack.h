@@ -14,7 +14,7 @@ namespace sterna::reference {
 
 struct Packed {
   std::vector<uint8_t> bytes;  ///< n_panels * panel_bytes
-  size_t n_panels, panel_bytes, meta_offset, n_chunks;
+  size_t n_panels, panel_bytes, group_blocks, group_bytes, codes_offset, n_chunks;
 };
 
 /// Puts the low `bits` (1, 2, 4 or 8) of `code` of row r, element k of a chunk, into the lines that start at
@@ -62,7 +62,7 @@ inline void put_code(uint8_t* lines, int bits, int code, int r, int k) {
 }
 
 /// `f32_scales`: d and m as f32 (row fold: always). d and m must otherwise be f16 values. `gap` bytes, a
-/// multiple of 64, are left between codes and scales, filled with ones.
+/// multiple of 64, are left between scales and codes of each group, filled with ones.
 inline Packed pack(const QMatrix& w, bool f32_scales = false, size_t gap = 0) {
   const bool f32 = f32_scales || w.fold == Fold::kRow;
   const bool nibbles = w.fold == Fold::kSuper && w.has_min && w.sub == 16;
@@ -75,14 +75,15 @@ inline Packed pack(const QMatrix& w, bool f32_scales = false, size_t gap = 0) {
   p.n_chunks = (w.depth + 31) / 32;
   const size_t span = w.fold == Fold::kRow ? 32 * p.n_chunks : w.block;  // of trits
   const size_t span_bytes = (span / 80 * 4 + span % 80 / 16) * 64;
-  const size_t code_bytes = w.trits ? 32 * p.n_chunks / span * span_bytes : p.n_chunks * size_t(w.bits) * 64;
-  p.meta_offset = code_bytes + gap;
-  p.panel_bytes = (p.meta_offset + w.n_blocks() * block_bytes + 63) / 64 * 64;
+  const size_t code_bytes = w.trits ? span_bytes : span / 32 * size_t(w.bits) * 64;  // of a span
+  p.group_blocks = block_bytes % 64 == 0 ? 1 : 2;
+  p.codes_offset = p.group_blocks * block_bytes + gap;
+  p.group_bytes = p.codes_offset + p.group_blocks * code_bytes;
+  p.panel_bytes = (w.n_blocks() + p.group_blocks - 1) / p.group_blocks * p.group_bytes;
   p.bytes.assign(p.n_panels * p.panel_bytes, 0);
 
-  for (size_t panel = 0; panel < p.n_panels; ++panel) {
-    std::memset(&p.bytes[panel * p.panel_bytes + code_bytes], 0xff, gap);
-  }
+  for (size_t group = 0; group < p.bytes.size(); group += p.group_bytes)
+    std::memset(&p.bytes[group + p.codes_offset - gap], 0xff, gap);
   const auto put_scale = [&](uint8_t* at, size_t lane, float v) {
     const uint16_t half = f32_to_f16(v);
     if (f32)
@@ -94,14 +95,17 @@ inline Packed pack(const QMatrix& w, bool f32_scales = false, size_t gap = 0) {
     uint8_t* const panel = &p.bytes[r / 16 * p.panel_bytes];
     const size_t lane = r % 16;
     for (size_t k = 0; k < w.depth; ++k) {
+      const size_t b = k / span, in = k % span;
+      uint8_t* const codes =
+          panel + b / p.group_blocks * p.group_bytes + p.codes_offset + b % p.group_blocks * code_bytes;
       if (w.trits)
-        put_trit(panel + k / span * span_bytes, w.codes[r * w.depth + k], lane, k % span, span);
+        put_trit(codes, w.codes[r * w.depth + k], lane, in, span);
       else
-        put_code(panel + k / 32 * size_t(w.bits) * 64, w.bits, w.codes[r * w.depth + k], int(lane),
-                 int(k % 32));
+        put_code(codes + in / 32 * size_t(w.bits) * 64, w.bits, w.codes[r * w.depth + k], int(lane),
+                 int(in % 32));
     }
     for (size_t b = 0; b < w.n_blocks(); ++b) {
-      uint8_t* const meta = panel + p.meta_offset + b * block_bytes;
+      uint8_t* const meta = panel + b / p.group_blocks * p.group_bytes + b % p.group_blocks * block_bytes;
       put_scale(meta, lane, w.d[r * w.n_blocks() + b]);
       if (w.has_min) put_scale(meta + lane16, lane, w.m[r * w.n_blocks() + b]);
       for (size_t s = 0; s < subs; ++s) {

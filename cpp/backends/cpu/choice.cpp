@@ -140,25 +140,12 @@ Result<std::vector<double>> measure(std::span<const Kernel* const> kernels, cons
   for (int round = 0; round < kRounds; round++) {
     for (size_t i = 0; i < best.size(); i++) {
       const size_t row = i % n_calls * kRowsPerCall;
-      const kernels::QGemmArgs args{panels.data() + row / 16 * l.panel_bytes,
-                                    l.panel_bytes,
-                                    l.meta_offset,
-                                    l.n_chunks,
-                                    spec.block / 32u,
-                                    spec.zero,
-                                    spec.codebook,
-                                    l.f32_scales,
-                                    act.as<int8_t>(),
-                                    act_stride,
-                                    zeros.as<float>(),
-                                    n_blocks,
-                                    zeros.as<int32_t>(),
-                                    n_subs,
-                                    out.as<float>() + row,
-                                    rows,
-                                    std::min(kRowsPerCall, rows - row),
-                                    n_tokens,
-                                    kStreams};
+      kernels::QGemmArgs args = l.args(panels.data() + row / 16 * l.panel_bytes);
+      args.act = act.as<int8_t>(), args.act_stride = act_stride;
+      args.a_scale = zeros.as<float>(), args.a_scale_stride = n_blocks;
+      args.a_sum = zeros.as<int32_t>(), args.a_sum_stride = n_subs;
+      args.out = out.as<float>() + row, args.out_stride = rows;
+      args.n_rows = std::min(kRowsPerCall, rows - row), args.n_tokens = n_tokens, args.n_streams = kStreams;
       const auto begin = Clock::now();
       kernels::as<kernels::QGemmFn> (*kernels[i / n_calls])(args);
       best[i] = std::min(best[i], seconds_since(begin));

@@ -91,20 +91,20 @@ void KvCache::store_int8(size_t layer, size_t position, const float* k, const fl
   for (size_t head = 0; head < shape_.n_heads; head++, k += hd, v += hd) {
     // K: row `row`, quads of dimensions.
     quantize_row_({k, hd, 0, 0, code, &scale, &sum});
-    uint8_t* panel = k_.data() + chunk_at(layer, head, chunk, k_bytes_) + row / 16 * k_panels_.panel_bytes;
-    const size_t lane = 4 * (row % 16);
+    uint8_t* lane = k_.data() + chunk_at(layer, head, chunk, k_bytes_) + row / 16 * k_panels_.panel_bytes +
+                    4 * (row % 16);
+    std::memcpy(lane + k_panels_.meta_at(0), &scale, sizeof scale);
     for (size_t d = 0; d < k_panels_.n_chunks * 32; d++)
-      panel[d / 4 * 64 + lane + d % 4] = uint8_t(code[d]) ^ kZero;
-    std::memcpy(panel + k_panels_.meta_offset + lane, &scale, sizeof scale);
+      lane[k_panels_.codes_at(0) + d / 4 * 64 + d % 4] = uint8_t(code[d]) ^ kZero;
 
     // V: rows are dimensions, column `row`. The panel's scales are 1: those of positions are in the weights.
     quantize_row_({v, hd, 0, 0, code, &scale, &sum});
     uint8_t* first = v_.data() + chunk_at(layer, head, chunk, v_bytes_);
+    uint8_t* column = first + v_panels_.codes_at(row / kBlock) + row % kBlock / 4 * 64 + row % 4;
     for (size_t d = 0; d < hd; d++)
-      first[d / 16 * v_panels_.panel_bytes + row / 4 * 64 + 4 * (d % 16) + row % 4] =
-          uint8_t(code[d]) ^ kZero;
+      column[d / 16 * v_panels_.panel_bytes + 4 * (d % 16)] = uint8_t(code[d]) ^ kZero;
     for (size_t p = 0; row % kBlock == 0 && p < v_panels_.n_panels; p++) {
-      auto* ones = first + p * v_panels_.panel_bytes + v_panels_.meta_offset + row / kBlock * 32;
+      auto* ones = first + p * v_panels_.panel_bytes + v_panels_.meta_at(row / kBlock);
       std::fill_n(reinterpret_cast<uint16_t*>(ones), 16, kOneF16);
     }
     v_scales_.as<float>()[chunk_at(layer, head, chunk, kAttentionChunk) + row] = scale;
@@ -141,8 +141,11 @@ void KvCache::attend_int8(size_t layer, size_t head, size_t chunk, const kernels
           {g.q + t * g.token_stride + h * g.head_dim, g.head_dim, 0, 0, q[i], &q_scale[i], &q_sum[i]});
       q_scale[i] *= g.scale;
     }
-    scores_({k, k_panels_.panel_bytes, k_panels_.meta_offset, k_panels_.n_chunks, 0, kZero, nullptr, false,
-             q[0], kMaxHeadDim, q_scale, 1, q_sum, 1, s[0], kAttentionChunk, most, n});
+    kernels::QGemmArgs scores = k_panels_.args(k);
+    scores.act = q[0], scores.act_stride = kMaxHeadDim;
+    scores.a_scale = q_scale, scores.a_scale_stride = 1, scores.a_sum = q_sum, scores.a_sum_stride = 1;
+    scores.out = s[0], scores.out_stride = kAttentionChunk, scores.n_rows = most, scores.n_tokens = n;
+    scores_(scores);
     for (size_t i = 0; i < n; i++) {
       float* partial = g.partials + (first + i) * g.partial_stride;
       const size_t mine = seen(first + i);
@@ -151,9 +154,14 @@ void KvCache::attend_int8(size_t layer, size_t head, size_t chunk, const kernels
       std::fill(s[i] + mine, s[i] + blocks * kBlock, 0.0f);
       quantize_block_({s[i], blocks * kBlock, kBlock, kBlock, p[i], p_scale[i], p_sum[i]});
     }
-    values_({v, v_panels_.panel_bytes, v_panels_.meta_offset, blocks, kBlock / 32, kZero, nullptr, false,
-             p[0], kAttentionChunk, p_scale[0], kBlocks, p_sum[0], kBlocks,
-             g.partials + first * g.partial_stride, g.partial_stride, g.head_dim, n});
+    kernels::QGemmArgs values = v_panels_.args(v);
+    values.n_chunks = blocks * kBlock / 32;  // of positions that there are
+    values.act = p[0], values.act_stride = kAttentionChunk;
+    values.a_scale = p_scale[0], values.a_scale_stride = kBlocks;
+    values.a_sum = p_sum[0], values.a_sum_stride = kBlocks;
+    values.out = g.partials + first * g.partial_stride, values.out_stride = g.partial_stride;
+    values.n_rows = g.head_dim, values.n_tokens = n;
+    values_(values);
   }
 }
 

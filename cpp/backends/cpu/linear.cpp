@@ -189,11 +189,12 @@ void multiply_rows(const Weight& w, const Activations& acts, size_t first, size_
   } else {
     const Activations::Form& f = acts.form(w);
     const PackedLayout& l = w.layout;
-    w.qgemm({w.data + row / 16 * l.panel_bytes, l.panel_bytes, l.meta_offset, l.n_chunks, l.spec.block / 32u,
-             l.spec.zero, l.spec.codebook, l.f32_scales, f.codes.as<int8_t>() + first * f.code_stride,
-             f.code_stride, f.scales.as<float>() + first * f.scale_stride, f.scale_stride,
-             f.sums.as<int32_t>() + first * f.sum_stride, f.sum_stride, out, stride, rows, n_tokens,
-             kStreams});
+    kernels::QGemmArgs g = l.args(w.data + row / 16 * l.panel_bytes);
+    g.act = f.codes.as<int8_t>() + first * f.code_stride, g.act_stride = f.code_stride;
+    g.a_scale = f.scales.as<float>() + first * f.scale_stride, g.a_scale_stride = f.scale_stride;
+    g.a_sum = f.sums.as<int32_t>() + first * f.sum_stride, g.a_sum_stride = f.sum_stride;
+    g.out = out, g.out_stride = stride, g.n_rows = rows, g.n_tokens = n_tokens, g.n_streams = kStreams;
+    w.qgemm(g);
   }
   if (w.out_scale == 1.0f && !w.bias) return;
   for (size_t i = 0; i < n_tokens; i++)

@@ -59,9 +59,8 @@ void pack_chunk(int bits, const uint8_t* codes, uint8_t* lane) {
   }
 }
 
-/// The lines of n codes of one row, padded with zeros to a multiple of 16: five digits a byte. Returns past
-/// the last.
-uint8_t* pack_trits(const uint8_t* codes, size_t n, size_t padded, uint8_t* lane) {
+/// The lines of n codes of one row, padded with zeros to a multiple of 16: five digits a byte.
+void pack_trits(const uint8_t* codes, size_t n, size_t padded, uint8_t* lane) {
   const auto digit = [&](size_t k) { return k < n ? codes[k] : 0; };
   for (size_t k = 0; k < padded;) {
     const bool whole = padded - k >= 80;
@@ -73,7 +72,6 @@ uint8_t* pack_trits(const uint8_t* codes, size_t n, size_t padded, uint8_t* lane
       }
     k += whole ? 80 : 16;
   }
-  return lane;
 }
 
 /// Copies column b of a [16][n] array of T into 16 consecutive T.
@@ -91,14 +89,23 @@ PackedLayout packed_layout(const formats::CodeSpec& spec, size_t rows, size_t de
   PackedLayout l{spec, rows, depth, f32_scales, trits};
   l.n_chunks = ceil_div(depth, 32);
   l.n_panels = ceil_div(rows, 16);
-  l.meta_offset = l.n_chunks * spec.bits * 64;
-  if (trits) {
-    const size_t span = spec.block ? spec.block : 32 * l.n_chunks;
-    l.meta_offset = 32 * l.n_chunks / span * kernels::trit_lines(span / 16) * 64;
-  }
-  const size_t meta = spec.fold == Fold::kRow ? 64 : depth / spec.block * meta_bytes_per_block(l);
-  l.panel_bytes = round_up(l.meta_offset + meta, 64);
+  const size_t span = spec.block ? spec.block : 32 * l.n_chunks, n_blocks = spec.block ? depth / span : 1;
+  l.code_bytes = 64 * (trits ? kernels::trit_lines(span / 16) : span / 32 * spec.bits);
+  l.meta_bytes = spec.fold == Fold::kRow ? 64 : meta_bytes_per_block(l);
+  l.group_blocks = l.meta_bytes % 64 ? 2 : 1;
+  l.codes_offset = l.group_blocks * l.meta_bytes;
+  l.group_bytes = l.codes_offset + l.group_blocks * l.code_bytes;
+  l.panel_bytes = ceil_div(n_blocks, l.group_blocks) * l.group_bytes;
   return l;
+}
+
+kernels::QGemmArgs PackedLayout::args(const uint8_t* panels) const {
+  kernels::QGemmArgs g{};
+  g.panels = panels, g.panel_bytes = panel_bytes;
+  g.group_blocks = group_blocks, g.group_bytes = group_bytes, g.codes_offset = codes_offset;
+  g.n_chunks = n_chunks, g.block_chunks = spec.block / 32u;
+  g.zero = spec.zero, g.codebook = spec.codebook, g.f32_scales = f32_scales;
+  return g;
 }
 
 std::string variant_name(const formats::CodeSpec& s, bool trits) {
@@ -137,32 +144,30 @@ formats::CodeSpec example_spec(const std::string& variant) {
 
 void pack_panel(const PackedLayout& l, const PanelSource& source, uint8_t* panel) {
   const formats::CodeSpec& s = l.spec;
-  for (size_t r = 0; r < 16; r++) {
-    const uint8_t* codes = source.codes + r * l.depth;
-    if (l.trits) {
-      uint8_t* lane = panel + 4 * r;
-      const size_t span = s.block ? s.block : l.depth;
-      for (size_t k = 0; k < l.depth; k += span) lane = pack_trits(codes + k, span, round_up(span, 32), lane);
-      continue;
-    }
-    for (size_t c = 0; c < l.n_chunks; c++) {
-      uint8_t* lane = panel + c * s.bits * 64 + 4 * r;
-      if (const size_t left = l.depth - 32 * c; left < 32) {
-        uint8_t padded[32] = {};
-        std::memcpy(padded, codes + 32 * c, left);
-        pack_chunk(s.bits, padded, lane);
-      } else {
-        pack_chunk(s.bits, codes + 32 * c, lane);
+  const size_t span = s.block ? s.block : l.depth, n_blocks = l.depth / span;
+  for (size_t r = 0; r < 16; r++)
+    for (size_t b = 0; b < n_blocks; b++) {
+      const uint8_t* codes = source.codes + r * l.depth + b * span;
+      uint8_t* lane = panel + l.codes_at(b) + 4 * r;
+      if (l.trits) {
+        pack_trits(codes, span, round_up(span, 32), lane);
+        continue;
       }
+      for (size_t k = 0; k < span; k += 32, lane += s.bits * 64)
+        if (span - k < 32) {
+          uint8_t padded[32] = {};
+          std::memcpy(padded, codes + k, span - k);
+          pack_chunk(s.bits, padded, lane);
+        } else {
+          pack_chunk(s.bits, codes + k, lane);
+        }
     }
-  }
-  uint8_t* meta = panel + l.meta_offset;
   if (s.fold == Fold::kRow) {
-    std::memcpy(meta, source.d, 64);
+    std::memcpy(panel, source.d, 64);
     return;
   }
-  const size_t n_blocks = l.depth / s.block;
   for (size_t b = 0; b < n_blocks; b++) {
+    uint8_t* meta = panel + l.meta_at(b);
     for (const void* scale : {source.d, s.has_min ? source.m : nullptr})
       if (scale)
         meta = l.f32_scales ? put_column<float>(scale, n_blocks, b, meta)

@@ -16,8 +16,19 @@ struct PackedLayout {
   size_t rows = 0, depth = 0;
   bool f32_scales = false;
   bool trits = false;  ///< Five ternary digits a byte (kernels/contract/trits.h).
-  size_t n_chunks = 0, n_panels = 0, meta_offset = 0, panel_bytes = 0;
+  size_t n_chunks = 0, n_panels = 0, panel_bytes = 0;
+  size_t code_bytes = 0, meta_bytes = 0;                       ///< Of a block; row fold: of a panel.
+  size_t group_blocks = 0, group_bytes = 0, codes_offset = 0;  ///< As in QGemmArgs.
+
   size_t bytes() const { return n_panels * panel_bytes; }
+  /// From a panel's start to the scales and to the codes of block b; row fold: b is 0.
+  size_t meta_at(size_t b) const { return b / group_blocks * group_bytes + b % group_blocks * meta_bytes; }
+  size_t codes_at(size_t b) const {
+    return b / group_blocks * group_bytes + codes_offset + b % group_blocks * code_bytes;
+  }
+  /// What a kernel is told about the weights: all panels from `panels` on, with activations, output and
+  /// numbers of rows and tokens to be added.
+  kernels::QGemmArgs args(const uint8_t* panels) const;
 };
 
 /// `trits`: spec.ternary codes, row or block fold, packed five in a byte.

@@ -111,22 +111,25 @@ struct Place {
   size_t chunk, n_chunks;
 };
 
-inline const uint8_t* scales(const QGemmArgs& g, size_t panel) {
-  return g.panels + panel * g.panel_bytes + g.meta_offset;
-}
-
 template <QGemmVariant w, bool trits>
 inline void unpack_slab(const QGemmArgs& g, const Place& at, B table, Slab& slab) {
   for (int p = 0; p < 2; p++) {
     const uint8_t* codes = g.panels + at.panel[p] * g.panel_bytes;
-    if constexpr (!trits) {
-      unpack_chunks<w>(codes + at.chunk * 64 * w.bits, at.n_chunks, table, slab[p]);
-    } else if constexpr (w.fold == Fold::kRow) {
-      unpack_trits(codes + 64 * trit_lines(2 * at.chunk), 2 * at.n_chunks, slab[p]);
-    } else {  // a block's digits share no byte with another's
-      codes += 64 * at.chunk / g.block_chunks * trit_lines(2 * g.block_chunks);
-      for (size_t c = 0; c < at.n_chunks; c += g.block_chunks)
-        codes += unpack_trits(codes, 2 * g.block_chunks, slab[p] + 512 * c);
+    if constexpr (w.fold == Fold::kRow) {
+      codes += g.codes_offset;
+      if constexpr (trits)
+        unpack_trits(codes + 64 * trit_lines(2 * at.chunk), 2 * at.n_chunks, slab[p]);
+      else
+        unpack_chunks<w>(codes + at.chunk * 64 * w.bits, at.n_chunks, table, slab[p]);
+    } else {
+      const size_t bytes = 64 * (trits ? trit_lines(2 * g.block_chunks) : g.block_chunks * w.bits);
+      for (size_t c = 0; c < at.n_chunks; c += g.block_chunks) {
+        const uint8_t* block = codes + codes_of_block(g, (at.chunk + c) / g.block_chunks, bytes);
+        if constexpr (trits)
+          unpack_trits(block, 2 * g.block_chunks, slab[p] + 512 * c);
+        else
+          unpack_chunks<w>(block, g.block_chunks, table, slab[p] + 512 * c);
+      }
     }
   }
 }
@@ -143,7 +146,7 @@ inline void fold_block(const QGemmArgs& g, const Place& at, size_t b, size_t t, 
                        Sums<float>& y) {
   const size_t scale_bytes = g.f32_scales ? 64 : 32, meta_bytes = scale_bytes * (w.has_min ? 2 : 1);
   for (int p = 0; p < 2; p++) {
-    const uint8_t* meta = scales(g, at.panel[p]) + b * meta_bytes;
+    const uint8_t* meta = g.panels + at.panel[p] * g.panel_bytes + meta_of_block(g, b, meta_bytes);
     const F d = load_scale(meta, g.f32_scales);
     F m = F::zero();
     if constexpr (w.has_min) m = load_scale(meta + scale_bytes, g.f32_scales);
@@ -186,7 +189,7 @@ inline void write(const QGemmArgs& g, const Place& at, size_t token, const Sums<
     for (size_t i = 0; i < 16; i++) {
       F y;
       if constexpr (w.fold == Fold::kRow) {
-        const F s = F::load(reinterpret_cast<const float*>(scales(g, at.panel[p])));
+        const F s = F::load(reinterpret_cast<const float*>(g.panels + at.panel[p] * g.panel_bytes));
         y = to_float(integer<w>(g, sums[i][p], g.a_sum[(token + i) * g.a_sum_stride])) *
             (s * F::set1(g.a_scale[(token + i) * g.a_scale_stride]));
       } else {

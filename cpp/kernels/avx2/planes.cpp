@@ -60,9 +60,9 @@ inline void one_token(const QGemmArgs& g, size_t panel, size_t step) {
   F y[P];
   I sum[P];
   if constexpr (fold == Fold::kRow) {
-    dot_panels<P>(sum, base, to_next, g.n_chunks, g.act);
+    dot_panels<P>(sum, base + g.codes_offset, to_next, g.n_chunks, g.act);
     for (int p = 0; p < P; p++) {
-      const F s = F::load(reinterpret_cast<const float*>(base + p * to_next + g.meta_offset));
+      const F s = F::load(reinterpret_cast<const float*>(base + p * to_next));
       y[p] = to_float(scaled<2>(sum[p]) - I::set1(g.zero * g.a_sum[0])) * (s * F::set1(g.a_scale[0]));
     }
   } else {
@@ -70,9 +70,10 @@ inline void one_token(const QGemmArgs& g, size_t panel, size_t step) {
     for (int p = 0; p < P; p++) y[p] = F::zero();
     for (size_t b = 0; b < n_blocks; b++) {
       const size_t l = b * g.block_chunks;
-      dot_panels<P>(sum, base + 64 * l, to_next, g.block_chunks, g.act + 32 * l);
+      dot_panels<P>(sum, base + codes_of_block(g, b, 64 * g.block_chunks), to_next, g.block_chunks,
+                    g.act + 32 * l);
       for (int p = 0; p < P; p++) {
-        const F d = load_scale(base + p * to_next + g.meta_offset + b * scale_bytes, g.f32_scales);
+        const F d = load_scale(base + p * to_next + meta_of_block(g, b, scale_bytes), g.f32_scales);
         y[p] =
             fma(to_float(scaled<2>(sum[p]) - I::set1(g.zero * g.a_sum[b])), d * F::set1(g.a_scale[b]), y[p]);
       }

@@ -2,8 +2,11 @@
 // to 8 bits with scales and int8 activations with scales. The arithmetic is base/fold.h, bit for bit.
 //
 // Packed weights. 16 rows form a panel; panel p holds rows 16p .. 16p+15 (missing rows are zero bytes). A
-// panel is its codes followed, at meta_offset, by its scales; panel_bytes is a multiple of 64 and panels
-// start 64-byte aligned.
+// panel is a sequence of groups of group_bytes, and a group is the scales of group_blocks blocks followed, at
+// codes_offset, by their codes: read in this order they are one memory stream, where scales far from their
+// codes cost a third of the bandwidth for one token. A group has 2 blocks if the scales of one are no
+// multiple of 64 bytes, else 1; the last one is as long as the others. With the row fold a panel is one group
+// of one block. group_bytes is a multiple of 64 and panels start 64-byte aligned.
 //   Codes: chunks of 32 k, `bits` lines of 64 bytes each; byte 4r+j of a line belongs to row r. A "quad" is k
 //   = 4i .. 4i+3 of the chunk (i = 0..7), byte j holding k = 4i+j. Where quad i's code bits live:
 //     1 bit : line 0, bit i                          2 bits: line i/4, bits 2(i%4) and up
@@ -45,7 +48,9 @@ struct QGemmVariant {
 struct QGemmArgs {
   const uint8_t* panels;  ///< First panel.
   size_t panel_bytes;
-  size_t meta_offset;       ///< From a panel's start to its scales, bytes.
+  size_t group_blocks;      ///< 1 or 2; row fold: 1.
+  size_t group_bytes;       ///< Between groups of a panel.
+  size_t codes_offset;      ///< From a group's start, where its scales are, to its codes; bytes.
   size_t n_chunks;          ///< ceil(depth / 32).
   size_t block_chunks;      ///< block / 32 (block and super folds).
   int32_t zero;             ///< 0 if the super fold has minima.

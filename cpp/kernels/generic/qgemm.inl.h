@@ -20,6 +20,14 @@ using sterna::kernels::QGemmVariant;
 
 constexpr int kPrefetchBytes = 2048;
 
+/// How far ahead of its codes a tile prefetches, bytes; 0: not at all. Measured on Zen 4: alone, a token with
+/// the block fold is a third faster on the processor's own prefetches.
+template <QGemmVariant w, int N>
+constexpr int prefetch_bytes() {
+  if (N > 4 || (N == 1 && w.fold == Fold::kBlock)) return 0;
+  return w.fold == Fold::kSuper ? kPrefetchBytes / 2 : kPrefetchBytes;
+}
+
 /// Largest unpacked code, for dot4's choice of intermediate width.
 constexpr int max_code(QGemmVariant w) { return w.codebook ? 255 : (1 << w.bits) - 1; }
 
@@ -61,6 +69,14 @@ inline __attribute__((always_inline)) void unpack(const uint8_t* chunk, int h, B
       q[2] = q[2] | move_bits<4, 2, 4>(b), q[3] = q[3] | move_bits<6, 2, 4>(b);
     }
   }
+}
+
+/// Where the scales (`bytes` a block) and the codes (`bytes` a block) of block b lie in a panel.
+inline size_t meta_of_block(const QGemmArgs& g, size_t b, size_t bytes) {
+  return b / g.group_blocks * g.group_bytes + b % g.group_blocks * bytes;
+}
+inline size_t codes_of_block(const QGemmArgs& g, size_t b, size_t bytes) {
+  return g.codes_offset + meta_of_block(g, b, bytes);
 }
 
 inline F load_scale(const uint8_t* p, bool f32) {
@@ -152,11 +168,12 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
   B table = B::zero();
   if constexpr (w.codebook) table = broadcast16(g.codebook);
   const uint8_t* codes[P];
-  for (int p = 0; p < P; p++) codes[p] = base + p * to_next;
+  for (int p = 0; p < P; p++) codes[p] = base + p * to_next + g.codes_offset;
+  constexpr int kAhead = prefetch_bytes<w, N>();
   const auto advance = [&] {
     for (int p = 0; p < P; p++) {
-      if constexpr (N <= 4)
-        for (int i = 0; i < w.bits; i++) __builtin_prefetch(codes[p] + kPrefetchBytes + 64 * i);
+      if constexpr (kAhead > 0)
+        for (int i = 0; i < w.bits; i++) __builtin_prefetch(codes[p] + kAhead + 64 * i);
       codes[p] += 64 * w.bits;
     }
     act += 32;
@@ -181,7 +198,7 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
     }
 #pragma GCC unroll 4
     for (int p = 0; p < P; p++) {
-      const F s = F::load(reinterpret_cast<const float*>(base + p * to_next + g.meta_offset));
+      const F s = F::load(reinterpret_cast<const float*>(base + p * to_next));
 #pragma GCC unroll 16
       for (int n = 0; n < N; n++) {
         const I dot = scaled<mul>(sum_of_planes<w, L>(acc[n][p])) - I::set1(zero * a_sum[n * g.a_sum_stride]);
@@ -194,14 +211,21 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
     if constexpr (w.fold == Fold::kSuper)
       meta_bytes += g.block_chunks * (32 / w.sub) * (w.has_min && w.sub == 32 ? 32 : 16);
     const uint8_t* meta[P];
-    for (int p = 0; p < P; p++) meta[p] = base + p * to_next + g.meta_offset;
-    if constexpr (N <= 4 && w.fold == Fold::kBlock)  // no stream leads to where the next panel's scales begin
-      for (int p = 0; p < P; p++)
-        for (int i = 0; i < 4; i++) __builtin_prefetch(meta[p] + g.panel_bytes + 64 * i);
+    for (int p = 0; p < P; p++) meta[p] = base + p * to_next;
+    const size_t group_codes = g.group_blocks * g.block_chunks * 64 * w.bits;
     for (int p = 0; p < P; p++)
       for (int n = 0; n < N; n++) y[n][p] = F::zero();
     const size_t n_blocks = g.n_chunks / g.block_chunks;
-    for (size_t b = 0; b < n_blocks; b++) {
+    for (size_t b = 0, left = g.group_blocks; b < n_blocks; b++, left--) {
+      if (left == 0) {  // the next group
+        left = g.group_blocks;
+        for (int p = 0; p < P; p++) {
+          codes[p] += g.group_bytes - group_codes;
+          meta[p] = codes[p] - g.codes_offset;
+          if constexpr (kAhead > 0)  // what the codes' prefetches skip as the codes skip the scales
+            for (size_t i = 0; i < g.codes_offset; i += 64) __builtin_prefetch(meta[p] + kAhead + i);
+        }
+      }
       I sum[N][P];   // the block's integer sum
       I mins[N][P];  // kSuper with minima: sum of mn * asum
       if constexpr (w.fold == Fold::kBlock) {

@@ -62,8 +62,7 @@ inline void load_subs(const uint8_t* p, size_t n_subs, SubScales& to) {
 template <QGemmVariant w>
 inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t n_tokens) {
   alignas(64) uint8_t bytes[kSpanChunks * 8 * 64];
-  const uint8_t* codes = g.panels + panel * g.panel_bytes;
-  const uint8_t* meta = codes + g.meta_offset;
+  const uint8_t* base = g.panels + panel * g.panel_bytes;
   const int8_t* act = g.act + token * g.act_stride;
   const float* a_scale = g.a_scale + token * g.a_scale_stride;
   const int32_t* a_sum = g.a_sum + token * g.a_sum_stride;
@@ -80,21 +79,22 @@ inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t
     for (size_t t = 0; t < n_tokens; t++) sum[t] = I::zero();
     for (size_t c = 0; c < g.n_chunks; c += kSpanChunks) {
       const size_t n = g.n_chunks - c < kSpanChunks ? g.n_chunks - c : kSpanChunks;
-      unpack_chunks<w>(codes + c * 64 * w.bits, n, table, bytes);
+      unpack_chunks<w>(base + g.codes_offset + c * 64 * w.bits, n, table, bytes);
       for_tiles<kTokenTile>(n_tokens, [&]<int T>(size_t t) {
         dot_quads<max_code(w), T, 8>(sum + t, bytes, 8 * n, act + t * g.act_stride + 32 * c, g.act_stride,
                                      one);
       });
     }
-    const F s = F::load(reinterpret_cast<const float*>(meta));
+    const F s = F::load(reinterpret_cast<const float*>(base));
     for (size_t t = 0; t < n_tokens; t++) {
       const I dot = scaled<mul>(sum[t]) - I::set1(zero * a_sum[t * g.a_sum_stride]);
       store_rows(out + t * g.out_stride, rows, to_float(dot) * (s * F::set1(a_scale[t * g.a_scale_stride])));
     }
   } else {
     const size_t scale_bytes = g.f32_scales ? 64 : 32, depth = 32 * g.block_chunks;
-    size_t n_subs = 1;
-    if constexpr (w.fold == Fold::kSuper) n_subs = depth / w.sub;
+    const size_t code_bytes = g.block_chunks * 64 * w.bits;
+    size_t n_subs = 1, meta_bytes = scale_bytes * (w.has_min ? 2 : 1);
+    if constexpr (w.fold == Fold::kSuper) n_subs = depth / w.sub, meta_bytes += n_subs * kSubBytes<w>;
     const size_t n_blocks = g.n_chunks / g.block_chunks, per_span = kSpanChunks / g.block_chunks;
     F y[kPassTokens];
     SubScales sub;
@@ -103,14 +103,16 @@ inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t
       const size_t in_span = b % per_span;
       if (in_span == 0) {
         const size_t n = n_blocks - b < per_span ? n_blocks - b : per_span;
-        unpack_chunks<w>(codes, n * g.block_chunks, table, bytes);
-        codes += n * g.block_chunks * 64 * w.bits;
+        for (size_t i = 0; i < n; i++)
+          unpack_chunks<w>(base + codes_of_block(g, b + i, code_bytes), g.block_chunks, table,
+                           bytes + i * depth * 16);
       }
+      const uint8_t* const meta = base + meta_of_block(g, b, meta_bytes);
       const F d = load_scale(meta, g.f32_scales);
       F m = F::zero();
       if constexpr (w.has_min) m = load_scale(meta + scale_bytes, g.f32_scales);
-      const uint8_t* subs = meta + scale_bytes * (w.has_min ? 2 : 1);
-      if constexpr (w.fold == Fold::kSuper) load_subs<w>(subs, n_subs, sub);
+      if constexpr (w.fold == Fold::kSuper)
+        load_subs<w>(meta + scale_bytes * (w.has_min ? 2 : 1), n_subs, sub);
       for_tiles<kTokenTile>(n_tokens, [&]<int T>(size_t t) {
         const uint8_t* from = bytes + in_span * depth * 16;
         const int8_t* x = act + t * g.act_stride + b * depth;
@@ -143,8 +145,6 @@ inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t
           y[t + i] = sum;
         }
       });
-      meta = subs;
-      if constexpr (w.fold == Fold::kSuper) meta += n_subs * kSubBytes<w>;
     }
     for (size_t t = 0; t < n_tokens; t++) store_rows(out + t * g.out_stride, rows, y[t]);
   }

@@ -8,12 +8,13 @@
 namespace {
 namespace qgemm {
 
-/// Adds `units` times 16 k of P panels, `stride` bytes apart, to acc[token][panel][plane]; returns the lines
-/// consumed. With L = 4 accumulators an output's plane i is multiplied by 4^i, with 1 it is not.
+using sterna::kernels::trit_lines;
+
+/// Adds `units` times 16 k of P panels, `stride` bytes apart, to acc[token][panel][plane]. With L = 4
+/// accumulators an output's plane i is multiplied by 4^i, with 1 it is not.
 template <int P, int N, int L>
-inline size_t add_trits(const QGemmArgs& g, const uint8_t* codes, size_t stride, size_t units,
-                        const int8_t* act, I (*acc)[P][L]) {
-  const uint8_t* const start = codes;
+inline void add_trits(const QGemmArgs& g, const uint8_t* codes, size_t stride, size_t units,
+                      const int8_t* act, I (*acc)[P][L]) {
   const auto line = [&](const int8_t* a, const int8_t* fifth) {
     Trits t[P];
 #pragma GCC unroll 4
@@ -54,7 +55,6 @@ inline size_t add_trits(const QGemmArgs& g, const uint8_t* codes, size_t stride,
 #pragma GCC unroll 4
     for (int l = 0; l < 4; l++) line(act + 16 * l, act + 64 + 4 * l);
   for (; units > 0; units--, act += 16) line(act, nullptr);
-  return size_t(codes - start);
 }
 
 /// Panels panel, panel + step, ... (P of them) times N tokens.
@@ -70,8 +70,7 @@ inline void tile_of_trits(const QGemmArgs& g, size_t panel, size_t step, size_t 
   const bool row = fold == Fold::kRow;
   const size_t units = 2 * (row ? g.n_chunks : g.block_chunks),
                n_blocks = row ? 1 : g.n_chunks / g.block_chunks;
-  const size_t scale_bytes = row || g.f32_scales ? 64 : 32;
-  const uint8_t* codes = base;
+  const size_t scale_bytes = row || g.f32_scales ? 64 : 32, code_bytes = 64 * trit_lines(units);
   F y[N][P];
   for (int n = 0; n < N; n++)
     for (int p = 0; p < P; p++) y[n][p] = F::zero();
@@ -82,11 +81,11 @@ inline void tile_of_trits(const QGemmArgs& g, size_t panel, size_t step, size_t 
 #pragma GCC unroll 4
       for (int p = 0; p < P; p++)
         for (int i = 0; i < L; i++) acc[n][p][i] = I::zero();
-    codes += add_trits<P, N, L>(g, codes, to_next, units, act, acc);
+    add_trits<P, N, L>(g, base + codes_of_block(g, b, code_bytes), to_next, units, act, acc);
     act += 16 * units;
 #pragma GCC unroll 4
     for (int p = 0; p < P; p++) {
-      const F d = load_scale(base + p * to_next + g.meta_offset + b * scale_bytes, scale_bytes == 64);
+      const F d = load_scale(base + p * to_next + meta_of_block(g, b, scale_bytes), scale_bytes == 64);
 #pragma GCC unroll 16
       for (int n = 0; n < N; n++) {
         const F dot =
@@ -102,9 +101,8 @@ inline void tile_of_trits(const QGemmArgs& g, size_t panel, size_t step, size_t 
                  g.n_rows - 16 * (panel + p * step), y[n][p]);
 }
 
-/// `units` times 16 k of a panel as 2-bit lines; returns the lines consumed.
-inline size_t expand_trits(const uint8_t* codes, size_t units, uint8_t* lines) {
-  const uint8_t* const start = codes;
+/// `units` times 16 k of a panel as 2-bit lines.
+inline void expand_trits(const uint8_t* codes, size_t units, uint8_t* lines) {
   for (; units >= 5; units -= 5, codes += 4 * 64, lines += 5 * 64) {
     Trits t[4];
 #pragma GCC unroll 4
@@ -117,28 +115,38 @@ inline size_t expand_trits(const uint8_t* codes, size_t units, uint8_t* lines) {
         .store(lines + 4 * 64);
   }
   for (; units > 0; units--, codes += 64, lines += 64) decode_trits(B::load(codes)).four.store(lines);
-  return size_t(codes - start);
+}
+
+/// `g` with its panels in 2 bits.
+template <Fold fold>
+inline QGemmArgs two_bits(const QGemmArgs& g) {
+  QGemmArgs two = g;
+  const size_t span = fold == Fold::kRow ? g.n_chunks : g.block_chunks;  // chunks of a block
+  two.codes_offset = g.group_blocks * (fold == Fold::kRow || g.f32_scales ? 64 : 32);
+  two.group_bytes = two.codes_offset + g.group_blocks * 128 * span;
+  two.panel_bytes = (g.n_chunks / span + g.group_blocks - 1) / g.group_blocks * two.group_bytes;
+  return two;
 }
 
 /// Many tokens: panels become 2-bit panels in the nearest cache, once for all tokens.
 template <Fold fold>
-void run_expanded(const QGemmArgs& g, uint8_t* scratch, size_t n_panels) {
+void run_expanded(const QGemmArgs& g, QGemmArgs two, uint8_t* scratch, size_t n_panels) {
   const size_t n_blocks = fold == Fold::kRow ? 1 : g.n_chunks / g.block_chunks,
-               units = 2 * g.n_chunks / n_blocks;
-  const size_t meta_bytes = n_blocks * (fold == Fold::kRow || g.f32_scales ? 64 : 32);
-  QGemmArgs two = g;
+               units = 2 * g.n_chunks / n_blocks, code_bytes = 64 * trit_lines(units),
+               scale_bytes = fold == Fold::kRow || g.f32_scales ? 64 : 32;
   two.panels = scratch;
-  two.meta_offset = 128 * g.n_chunks;
-  two.panel_bytes = two.meta_offset + meta_bytes;
   for (size_t row = 0; row < g.n_rows; row += 16 * n_panels) {
     two.out = g.out + row;
     two.n_rows = g.n_rows - row < 16 * n_panels ? g.n_rows - row : 16 * n_panels;
     for (size_t p = 0; 16 * p < two.n_rows; p++) {
       const uint8_t* panel = g.panels + (row / 16 + p) * g.panel_bytes;
       uint8_t* to = scratch + p * two.panel_bytes;
-      const uint8_t* codes = panel;
-      for (size_t b = 0; b < n_blocks; b++) codes += expand_trits(codes, units, to + 64 * units * b);
-      __builtin_memcpy(to + two.meta_offset, panel + g.meta_offset, meta_bytes);
+      for (size_t b = 0; b < n_blocks; b++) {
+        expand_trits(panel + codes_of_block(g, b, code_bytes), units,
+                     to + codes_of_block(two, b, 64 * units));
+        __builtin_memcpy(to + meta_of_block(two, b, scale_bytes), panel + meta_of_block(g, b, scale_bytes),
+                         scale_bytes);
+      }
     }
     run<QGemmVariant{2, fold, 0, false, false}>(two);
   }
@@ -149,8 +157,9 @@ void run_trits(const QGemmArgs& g) {
   const size_t n_panels = (g.n_rows + 15) / 16;
   if (g.n_tokens >= 16) {
     alignas(64) uint8_t scratch[64 << 10];
-    const size_t bytes = 192 * g.n_chunks + 64;  // at most, of a 2-bit panel with its scales
-    if (bytes <= sizeof scratch) return run_expanded<fold>(g, scratch, bytes <= sizeof scratch / 2 ? 2 : 1);
+    const QGemmArgs two = two_bits<fold>(g);
+    if (two.panel_bytes <= sizeof scratch)
+      return run_expanded<fold>(g, two, scratch, two.panel_bytes <= sizeof scratch / 2 ? 2 : 1);
   }
   size_t p = 0;
   if (g.n_tokens <= 2) {  // two memory streams
