@@ -3,8 +3,9 @@
 
 For each thread count both engines are loaded, each in its own process, and then take turns: for every
 repetition each test, first by one, then by the other; who begins alternates. Tests are `pp N [D]`, prompt
-processing of N tokens in one batch, and `tg N [D]`, generation of N tokens, after D tokens of context. Repetition 0 warms up and is not counted. Writes OUT.json with every sample and
-OUT.md with medians.
+processing of N tokens in one batch, and `tg N [D]`, evaluation of N tokens one by one, after D tokens of context, and
+`gen N`, greedy generation. Repetition 0 warms up and is not counted. Writes OUT.json with every sample and OUT.md
+with medians.
 """
 
 import argparse
@@ -160,7 +161,7 @@ def main() -> None:
         "--tests",
         nargs="+",
         default=["pp 512", "tg 64"],
-        help='"pp N [DEPTH]" (N at most 512) and "tg N [DEPTH]"',
+        help='"pp N [DEPTH]" (N at most 512), "tg N [DEPTH]" and "gen N"',
     )
     args = parser.parse_args()
     engines = {

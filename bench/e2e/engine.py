@@ -2,11 +2,12 @@
 
     pp N [D]   evaluate N arbitrary tokens in one batch after D others        -> {"seconds": s}
     tg N [D]   evaluate N arbitrary tokens one by one after D others          -> {"seconds": s}
+    gen N      generate N tokens greedily after one                           -> {"seconds": s}
     quit                                                                      -> {"peak_rss_mib": m}
 
-Both compute the logits of the last token of each batch, on the CPU, and neither samples. The D tokens are not
-part of the time. Answers are JSON lines on stdout;
-the first one, unasked, describes the load.
+In pp and tg both compute the logits of the last token of each batch, on the CPU, and neither samples; the D
+tokens are not part of the time. gen is what a user waits for: an engine may leave out what cannot change the
+tokens. Answers are JSON lines on stdout; the first one, unasked, describes the load.
 """
 
 import argparse
@@ -24,6 +25,8 @@ class Engine(Protocol):
     def pp(self, n: int, depth: int = 0) -> float: ...
 
     def tg(self, n: int, depth: int = 0) -> float: ...
+
+    def gen(self, n: int) -> float: ...
 
 
 def peak_rss_mib() -> float:
@@ -56,5 +59,5 @@ def serve(load: Callable[[str, int, int], Engine]) -> None:
         if command == "quit":
             print(json.dumps({"peak_rss_mib": peak_rss_mib()}), file=answers)
             return
-        seconds = {"pp": engine.pp, "tg": engine.tg}[command](*map(int, arguments))
+        seconds = {"pp": engine.pp, "tg": engine.tg, "gen": engine.gen}[command](*map(int, arguments))
         print(json.dumps({"seconds": seconds}), file=answers)

@@ -6,6 +6,7 @@ import time
 
 import engine
 import llama_cpp
+import numpy as np
 
 
 class LlamaCpp:
@@ -58,6 +59,18 @@ class LlamaCpp:
 
     def tg(self, n: int, depth: int = 0) -> float:
         return self._run([1] * n, depth)
+
+    def gen(self, n: int) -> float:
+        llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(self.context), True)
+        self.depth = 0
+        token = (ctypes.c_int32 * 1)(1)
+        for i in range(n + 1):
+            if i == 1:
+                start = time.perf_counter()
+            llama_cpp.llama_decode(self.context, llama_cpp.llama_batch_get_one(token, 1))
+            logits = np.ctypeslib.as_array(llama_cpp.llama_get_logits(self.context), (self.n_vocab,))
+            token[0] = int(logits.argmax())
+        return time.perf_counter() - start
 
 
 if __name__ == "__main__":
