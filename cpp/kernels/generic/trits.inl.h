@@ -57,9 +57,10 @@ inline void add_trits(const QGemmArgs& g, const uint8_t* codes, size_t stride, s
   for (; units > 0; units--, act += 16) line(act, nullptr);
 }
 
-/// Panels panel, panel + step, ... (P of them) times N tokens.
+/// Panels panel, panel + step, ... (P of them) times N tokens. Not inlined: GCC 12 allocates registers badly
+/// when several are.
 template <Fold fold, int P, int N>
-inline void tile_of_trits(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
+__attribute__((noinline)) void tile_of_trits(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
   constexpr int L = kPlanes && P * N <= 4 ? 4 : 1;
   constexpr QGemmVariant kTwoBits{2, fold, 0, false, false};
   const uint8_t* base = g.panels + panel * g.panel_bytes;
@@ -99,6 +100,14 @@ inline void tile_of_trits(const QGemmArgs& g, size_t panel, size_t step, size_t 
     for (int n = 0; n < N; n++)
       store_rows(g.out + (token + n) * g.out_stride + 16 * (panel + p * step),
                  g.n_rows - 16 * (panel + p * step), y[n][p]);
+}
+
+/// Tokens `token` and up with P panels, N at a time and then the rest together.
+template <Fold fold, int P, int N>
+inline void tiles_of_trits(const QGemmArgs& g, size_t panel, size_t token) {
+  for (; token + N <= g.n_tokens; token += N) tile_of_trits<fold, P, N>(g, panel, 1, token);
+  if constexpr (N > 1)
+    if (token < g.n_tokens) tiles_of_trits<fold, P, N - 1>(g, panel, token);
 }
 
 /// `units` times 16 k of a panel as 2-bit lines.
@@ -169,16 +178,9 @@ void run_trits(const QGemmArgs& g) {
     };
     return g.n_tokens == 1 ? far.template operator()<1>() : far.template operator()<2>();
   }
-  const auto sweep = [&]<int P, int N>() {
-    for (; p + P <= n_panels; p += P) {
-      size_t t = 0;
-      for (; t + N <= g.n_tokens; t += N) tile_of_trits<fold, P, N>(g, p, 1, t);
-      for (; t + 4 <= g.n_tokens; t += 4) tile_of_trits<fold, P, 4>(g, p, 1, t);
-      for (; t < g.n_tokens; t++) tile_of_trits<fold, P, 1>(g, p, 1, t);
-    }
-  };
-  if (g.n_tokens >= 8) sweep.template operator()<2, kTile / 2>();
-  sweep.template operator()<1, kTile>();
+  if (g.n_tokens >= 8)
+    for (; p + 2 <= n_panels; p += 2) tiles_of_trits<fold, 2, kTile / 2>(g, p, 0);
+  for (; p < n_panels; p++) tiles_of_trits<fold, 1, kTile / 2>(g, p, 0);
 }
 
 constexpr auto* t5_row = run_trits<sterna::Fold::kRow>;
