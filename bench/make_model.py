@@ -323,7 +323,25 @@ class Shape:
     tied: bool = True
 
 
-def build_model(w: GgufWriter, shape: Shape, name: str, format_of: Callable[[str], str], seed: int) -> None:
+EMBEDDING_RMS = 0.04
+
+
+def residual_rms(shape: Shape, top_logit: float) -> float:
+    """Rms that each of the 2 * n_layer additions to the residual stream needs for the token just read, whose
+    embedding started the stream, to have a logit `top_logit` standard deviations above the mean of all. Noise
+    has logits of deviation |h| * EMBEDDING_RMS, that token cos(h, e) * |h| * sqrt(n_embd) * EMBEDDING_RMS.
+    """
+    return EMBEDDING_RMS * math.sqrt((shape.n_embd / top_logit**2 - 1) / (2 * shape.n_layer))
+
+
+def build_model(
+    w: GgufWriter,
+    shape: Shape,
+    name: str,
+    format_of: Callable[[str], str],
+    seed: int,
+    top_logit: float | None = None,
+) -> None:
     """Adds keys and tensors, not the tokenizer, to `w`; `format_of` maps a matrix to its format."""
     s, a = shape, shape.arch
     w.key("general.architecture", "string", a)
@@ -362,7 +380,8 @@ def build_model(w: GgufWriter, shape: Shape, name: str, format_of: Callable[[str
         add(name, (n,), FORMATS["F32"], 0.1, mean)
 
     q, kv = s.n_head * s.head_dim, s.n_head_kv * s.head_dim
-    matrix("token_embd.weight", s.n_embd, s.n_vocab, rms=0.04)
+    added = residual_rms(s, top_logit) if top_logit else 1.0
+    matrix("token_embd.weight", s.n_embd, s.n_vocab, rms=EMBEDDING_RMS)
     for i in range(s.n_layer):
         b = f"blk.{i}."
         vector(b + "attn_norm.weight", s.n_embd)
@@ -375,13 +394,13 @@ def build_model(w: GgufWriter, shape: Shape, name: str, format_of: Callable[[str
             vector(b + "attn_k_norm.weight", s.head_dim)
         if a.startswith("bitnet"):
             vector(b + "attn_sub_norm.weight", q)
-        matrix(b + "attn_output.weight", q, s.n_embd)
+        matrix(b + "attn_output.weight", q, s.n_embd, rms=added * q**-0.5)
         vector(b + "ffn_norm.weight", s.n_embd)
         matrix(b + "ffn_gate.weight", s.n_embd, s.n_ff)
         matrix(b + "ffn_up.weight", s.n_embd, s.n_ff)
         if a.startswith("bitnet"):
             vector(b + "ffn_sub_norm.weight", s.n_ff)
-        matrix(b + "ffn_down.weight", s.n_ff, s.n_embd)
+        matrix(b + "ffn_down.weight", s.n_ff, s.n_embd, rms=added * s.n_ff**-0.5)
     vector("output_norm.weight", s.n_embd)
     if not s.tied:
         matrix("output.weight", s.n_embd, s.n_vocab)
@@ -419,6 +438,12 @@ def main() -> None:
     parser.add_argument("--arch", help="architecture string (default: the preset's)")
     parser.add_argument("--layers", type=int, help="fewer layers, for tests")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--top-logit",
+        type=float,
+        metavar="Z",
+        help="largest logit in standard deviations above the mean (default: that of noise, about 4.5)",
+    )
     args = parser.parse_args()
 
     preset = PRESETS[args.preset]
@@ -434,6 +459,7 @@ def main() -> None:
         f"random {args.preset} {body}",
         lambda t: embedding if t == "token_embd.weight" else body,
         args.seed,
+        args.top_logit,
     )
     preset.tokenizer(w, shape.n_vocab)
     w.write(args.out)
