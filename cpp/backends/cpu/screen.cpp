@@ -235,14 +235,16 @@ Screen::Estimate Screen::fine(size_t i, size_t row) const {
               0x1p-100};
 }
 
+/// Fills fine_ of these (sorted) panels. Neighbours are multiplied together: a kernel reads several streams.
 void Screen::refine(size_t i, std::span<const uint32_t> panels) {
   const Plane& p = planes_[1];
-  constexpr size_t kGroup = 16;
+  constexpr size_t kGroup = 32;
   pool_.run(ceil_div(panels.size(), kGroup), [&](size_t task) {
-    const auto part = panels.subspan(task * kGroup);
-    for (size_t j = 0; j < std::min(kGroup, part.size()); j++) {
-      const size_t row = size_t(16) * part[j];
-      multiply_rows(p.weight, p.acts, 2 * i, 2, row, std::min<size_t>(16, norms_.size() - row),
+    const size_t end = std::min(panels.size(), (task + 1) * kGroup);
+    for (size_t j = task * kGroup, next; j < end; j = next) {
+      for (next = j + 1; next < end && panels[next] == panels[next - 1] + 1;) next++;
+      const size_t row = size_t(16) * panels[j];
+      multiply_rows(p.weight, p.acts, 2 * i, 2, row, std::min((next - j) * 16, norms_.size() - row),
                     fine_.data() + row, norms_.size());
     }
   });
