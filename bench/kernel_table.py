@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The table of a microbenchmark: each kernel beside the limits of the machine, measured in the same run.
 
-    sterna-bench-kernels --shapes bench/shapes/bitnet_2b.txt --tokens 1,2,4,8,16,32,128,512 --json RESULT.json
+    sterna-bench-kernels --filter limit/,w2_row,t5_row --shapes bench/shapes/bitnet_2b.txt \
+        --tokens 1,2,4,8,16,32,128,512 --cold-mb 400 --json RESULT.json
     kernel_table.py RESULT.json > RESULT.md
 
 One token is bound by memory, so its cell is a share of the best measured read rate; more tokens are bound by the
@@ -30,7 +31,7 @@ def main() -> None:
         if name.startswith("limit/") and not name.startswith("limit/read/")
     }
     if not reads:
-        sys.exit(f"{sys.argv[1]} has no limits: run the benchmark without --filter")
+        sys.exit(f"{sys.argv[1]} has no limits: run the benchmark with limit/ in --filter")
     rows: dict[tuple[str, str], dict[int, dict]] = defaultdict(dict)
     for name, b in rates.items():
         if name.startswith("qgemm/"):
@@ -39,12 +40,12 @@ def main() -> None:
     tokens = sorted({n for cells in rows.values() for n in cells})
 
     print(f"# Kernels on {context['cpu']}, {context['date'][:10]}\n")
-    print(f"* one thread, {context['compiler']}, matrices cycled through {context['cold_mb']} MB")
+    print(f"* one thread, compiler {context['compiler']}, matrices cycled through {context['cold_mb']} MB")
     print(f"* read bandwidth, best of 1, 2, 4 and 8 streams: {max(reads):.1f} GB/s")
     for isa, peak in peaks.items():
-        print(f"* integer products of {isa}: {peak:.0f} GMAC/s\n")
+        print(f"* integer products of {isa}: {peak:.0f} GMAC/s")
     print(
-        "GMAC/s, and in brackets the share of the limit: of the read bandwidth for one token, else of the product.\n"
+        "\nGMAC/s, and in brackets the share of the limit: of the read bandwidth for one token, else of the product.\n"
     )
     print(f"| kernel | matrix | {' | '.join(f'{n} tok.' for n in tokens)} |")
     print("|---" * (2 + len(tokens)) + "|")

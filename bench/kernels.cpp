@@ -47,7 +47,8 @@ struct Options {
 constexpr char kUsage[] =
     "usage: sterna-bench-kernels [--filter TEXT] [--shapes FILE] [--tokens 1,4,16] [--min-time SECONDS]\n"
     "                            [--cold-mb MB] [--streams 2|4] [--json FILE]\n"
-    "  --filter   only benchmarks whose name family/variant/isa/shape/tokens contains TEXT\n"
+    "  --filter   only benchmarks whose name family/variant/isa/shape/tokens contains TEXT,\n"
+    "             or one of several TEXT,TEXT,...\n"
     "  --shapes   lines `name rows depth`, # comments; default: square 2560 2560\n"
     "  --cold-mb  copies of a matrix are cycled through until they take this much; 0 = one copy, warm "
     "caches\n";
@@ -396,7 +397,13 @@ int main(int argc, char** argv) {
               "benchmark", "median us", "GMAC/s", "GB/s");
   Weights weights;
   std::vector<Row> rows;
-  const auto wanted = [&](const std::string& name) { return name.find(o.filter) != std::string::npos; };
+  const auto wanted = [&](const std::string& name) {
+    for (size_t begin = 0, end; begin <= o.filter.size(); begin = end + 1) {
+      end = std::min(o.filter.find(',', begin), o.filter.size());
+      if (name.find(o.filter.substr(begin, end - begin)) != std::string::npos) return true;
+    }
+    return false;
+  };
   const auto report = [&](const std::string& name, const Work& work) {
     rows.push_back(measure(name, work, o.min_time));
     const Row& r = rows.back();

@@ -19,11 +19,17 @@ def rate(result: dict, test: str) -> float:
     return int(test.split()[1]) / statistics.median(result["seconds"][test])
 
 
+def model_of(report: dict) -> str:
+    engine = report["engines"]["sterna"]
+    only = engine["build"].removeprefix("STERNA_ISA=")
+    return engine["model"].removesuffix(".gguf") + (f" (both {only})" if only else "")
+
+
 def rows(reports: list[dict]) -> list[tuple[str, str, str, float, float | None]]:
     """(model, threads, test, Sterna's tokens/s, llama.cpp's)."""
     out = []
     for report in reports:
-        model = report["engines"]["sterna"]["model"]
+        model = model_of(report)
         for threads, results in report["threads"].items():
             for test in results["sterna"]["seconds"]:
                 peer = results.get("llama.cpp")
@@ -44,16 +50,16 @@ def table(reports: list[dict]) -> str:
     reps = sorted({report["reps"] for report in reports})
     lines = [
         f"{machine['cpu']}, {machine['cpus']} CPUs, {reports[0]['date'][:10]}; tokens per second, medians of",
-        f"{' or '.join(map(str, reps))} interleaved repetition(s), against {peer['version']} built from source for the same",
-        "CPU. pp: prompt tokens in one batch; tg: tokens one by one. Commands and every sample:",
-        "[bench/results](bench/results).",
+        f"{reps[0]} to {reps[-1]} interleaved repetitions, against {peer['version']} built from source for the same",
+        "CPU. pp: prompt tokens in one batch; tg: tokens one by one, all logits computed; gen: greedy generation, where",
+        "Sterna screens the output matrix. Commands and every sample: [bench/results](bench/results).",
         "",
         "| model | threads | test | Sterna | llama.cpp | ratio |",
         "|---|---|---|---|---|---|",
     ]
     for model, threads, test, ours, theirs in rows(reports):
         cells = f"{theirs:.1f} | {ours / theirs:.2f}" if theirs else "- | -"
-        lines.append(f"| {model.removesuffix('.gguf')} | {threads} | {label(test)} | {ours:.1f} | {cells} |")
+        lines.append(f"| {model} | {threads} | {label(test)} | {ours:.1f} | {cells} |")
     return "\n".join(lines) + "\n"
 
 
@@ -70,7 +76,7 @@ def picture(reports: list[dict]) -> None:
     sizes = []
     for report in reports:
         results = report["threads"][str(most)]
-        name = report["engines"]["sterna"]["model"].removesuffix(".gguf")
+        name = model_of(report)
         for engine, marker, color in (("sterna", "o", "tab:blue"), ("llama.cpp", "s", "tab:gray")):
             if engine not in results:
                 continue

@@ -1,5 +1,7 @@
 """Sterna through its Python package."""
 
+import os
+
 import engine
 import sterna
 
@@ -9,7 +11,9 @@ class Sterna:
         self.options = {"path": path, "n_threads": threads, "n_ctx": context}
         # pp and tg compute all logits, which screening has no part in.
         self.model = sterna.load(**self.options, screen="off")
-        self.description = {"engine": "sterna", "version": f"sterna {sterna.__version__}", "build": ""}
+        self.description = {"engine": "sterna", "version": f"sterna {sterna.__version__}"}
+        isa = os.environ.get("STERNA_ISA")
+        self.description["build"] = f"STERNA_ISA={isa}" if isa else ""
         self.description["bytes_per_token"] = self.model.info.bytes_per_token
 
     def pp(self, n: int, depth: int = 0) -> float:
