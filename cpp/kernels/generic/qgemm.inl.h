@@ -20,12 +20,14 @@ using sterna::kernels::QGemmVariant;
 
 constexpr int kPrefetchBytes = 2048;
 
-/// How far ahead of its codes a tile prefetches, bytes. 0: not at all; with 8 bits, and for a token alone
-/// with the block fold, the processor's own prefetches are faster, on Zen 4 by a third and more.
+/// How far ahead of its codes a tile prefetches, bytes; 0: not at all. Measured on Zen 4, where the
+/// processor's own prefetches are up to twice as fast for lines in order: not those of 3, 5 and 6 bits, whose
+/// chunks end with the high bits of all of them.
 template <QGemmVariant w, int N>
 constexpr int prefetch_bytes() {
-  if (N > 4 || w.bits == 8 || (N == 1 && w.fold == Fold::kBlock)) return 0;
-  return w.fold == Fold::kSuper ? kPrefetchBytes / 2 : kPrefetchBytes;
+  if (N > 4 || w.bits == 8) return 0;
+  if (N == 1 && (w.fold == Fold::kBlock || (w.fold == Fold::kSuper && w.bits == 4))) return 0;
+  return w.fold == Fold::kSuper ? 512 : kPrefetchBytes;
 }
 
 /// Largest unpacked code, for dot4's choice of intermediate width.
@@ -113,15 +115,16 @@ inline void unpack_half(const uint8_t* codes, int h, B table, B q[4]) {
     for (int i = 0; i < 4; i++) q[i] = lookup16(table, q[i]);
 }
 
-/// Adds the products of half `h` of the chunk at `codes` (one pointer per panel) to acc[token][panel].
+/// Adds the products of half `h` of the chunk at `codes`, and of those of P - 1 panels `stride` bytes apart,
+/// to acc[token][panel].
 template <QGemmVariant w, int P, int N>
-inline void add_half(const QGemmArgs& g, const uint8_t* const codes[P], const int8_t* act, int h, B table,
-                     I (*acc)[P][plane_count<w, P, N>()]) {
+inline void add_half(const QGemmArgs& g, const uint8_t* codes, size_t stride, const int8_t* act, int h,
+                     B table, I (*acc)[P][plane_count<w, P, N>()]) {
   act += 16 * h;
   if constexpr (plane_count<w, P, N>() == 4) {
 #pragma GCC unroll 4
     for (int p = 0; p < P; p++) {
-      const B line = B::load(codes[p] + (w.bits == 2 ? 64 * h : 0));
+      const B line = B::load(codes + p * stride + (w.bits == 2 ? 64 * h : 0));
       B q[4];
       if constexpr (w.bits == 2) {
         q[0] = move_bits<0, 2, 0>(line), q[1] = move_bits<2, 2, 2>(line), q[2] = move_bits<4, 2, 4>(line),
@@ -142,13 +145,13 @@ inline void add_half(const QGemmArgs& g, const uint8_t* const codes[P], const in
 #pragma GCC unroll 4
     for (int p = 0; p < P; p++) {
       B q[1][4];
-      unpack_half<w>(codes[p], h, table, q[0]);
+      unpack_half<w>(codes + p * stride, h, table, q[0]);
       dot4<max_code(w), 1>(&acc[0][p][0], q, act);
     }
   } else {  // codes of all panels in registers, each activation quad broadcast once
     B q[P][4];
 #pragma GCC unroll 4
-    for (int p = 0; p < P; p++) unpack_half<w>(codes[p], h, table, q[p]);
+    for (int p = 0; p < P; p++) unpack_half<w>(codes + p * stride, h, table, q[p]);
 #pragma GCC unroll 16
     for (int n = 0; n < N; n++) dot4<max_code(w), P>(&acc[n][0][0], q, act + n * g.act_stride);
   }
@@ -167,15 +170,15 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
   constexpr int mul = w.bits == 1 ? 2 : 1;
   B table = B::zero();
   if constexpr (w.codebook) table = broadcast16(g.codebook);
-  const uint8_t* codes[P];
-  for (int p = 0; p < P; p++) codes[p] = base + p * to_next + g.codes_offset;
+  // Of the first panel. One pointer for each would be more than the registers there are; GCC then puts pairs
+  // into vectors, and takes them apart through memory.
+  const uint8_t* codes = base + g.codes_offset;
   constexpr int kAhead = prefetch_bytes<w, N>();
   const auto advance = [&] {
-    for (int p = 0; p < P; p++) {
-      if constexpr (kAhead > 0)
-        for (int i = 0; i < w.bits; i++) __builtin_prefetch(codes[p] + kAhead + 64 * i);
-      codes[p] += 64 * w.bits;
-    }
+    if constexpr (kAhead > 0)
+      for (int p = 0; p < P; p++)
+        for (int i = 0; i < w.bits; i++) __builtin_prefetch(codes + p * to_next + kAhead + 64 * i);
+    codes += 64 * w.bits;
     act += 32;
   };
   F y[N][P];
@@ -192,8 +195,8 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
     I acc[N][P][L];
     clear(acc);
     for (size_t c = 0; c < g.n_chunks; c++) {
-      add_half<w, P, N>(g, codes, act, 0, table, acc);
-      add_half<w, P, N>(g, codes, act, 1, table, acc);
+      add_half<w, P, N>(g, codes, to_next, act, 0, table, acc);
+      add_half<w, P, N>(g, codes, to_next, act, 1, table, acc);
       advance();
     }
 #pragma GCC unroll 4
@@ -210,8 +213,7 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
     size_t meta_bytes = scale_bytes * (w.has_min ? 2 : 1);  // per block
     if constexpr (w.fold == Fold::kSuper)
       meta_bytes += g.block_chunks * (32 / w.sub) * (w.has_min && w.sub == 32 ? 32 : 16);
-    const uint8_t* meta[P];
-    for (int p = 0; p < P; p++) meta[p] = base + p * to_next;
+    const uint8_t* meta = base;
     const size_t group_codes = g.group_blocks * g.block_chunks * 64 * w.bits;
     for (int p = 0; p < P; p++)
       for (int n = 0; n < N; n++) y[n][p] = F::zero();
@@ -219,12 +221,12 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
     for (size_t b = 0, left = g.group_blocks; b < n_blocks; b++, left--) {
       if (left == 0) {  // the next group
         left = g.group_blocks;
-        for (int p = 0; p < P; p++) {
-          codes[p] += g.group_bytes - group_codes;
-          meta[p] = codes[p] - g.codes_offset;
-          if constexpr (kAhead > 0)  // what the codes' prefetches skip as the codes skip the scales
-            for (size_t i = 0; i < g.codes_offset; i += 64) __builtin_prefetch(meta[p] + kAhead + i);
-        }
+        codes += g.group_bytes - group_codes;
+        meta = codes - g.codes_offset;
+        if constexpr (kAhead > 0)  // what the codes' prefetches skip as the codes skip the scales
+          for (int p = 0; p < P; p++)
+            for (size_t i = 0; i < g.codes_offset; i += 64)
+              __builtin_prefetch(meta + p * to_next + kAhead + i);
       }
       I sum[N][P];   // the block's integer sum
       I mins[N][P];  // kSuper with minima: sum of mn * asum
@@ -232,8 +234,8 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
         I acc[N][P][L];
         clear(acc);
         for (size_t c = 0; c < g.block_chunks; c++) {
-          add_half<w, P, N>(g, codes, act, 0, table, acc);
-          add_half<w, P, N>(g, codes, act, 1, table, acc);
+          add_half<w, P, N>(g, codes, to_next, act, 0, table, acc);
+          add_half<w, P, N>(g, codes, to_next, act, 1, table, acc);
           advance();
         }
 #pragma GCC unroll 4
@@ -254,11 +256,11 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
             I acc[N][P][L];
             clear(acc);
             for (size_t h = 0; h < halves; h++)
-              add_half<w, P, N>(g, codes, act, int(s * halves + h), table, acc);
+              add_half<w, P, N>(g, codes, to_next, act, int(s * halves + h), table, acc);
             const size_t sub = c * (2 / halves) + s;
 #pragma GCC unroll 4
             for (int p = 0; p < P; p++) {
-              const uint8_t* m = meta[p] + head + sub * sub_bytes;
+              const uint8_t* m = meta + p * to_next + head + sub * sub_bytes;
               I sc, mn = I::zero();
               if constexpr (!w.has_min) {
                 sc = I::load_i8(reinterpret_cast<const int8_t*>(m));
@@ -288,9 +290,9 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
       }
 #pragma GCC unroll 4
       for (int p = 0; p < P; p++) {
-        const F d = load_scale(meta[p], g.f32_scales);
+        const F d = load_scale(meta + p * to_next, g.f32_scales);
         F m = F::zero();
-        if constexpr (w.has_min) m = load_scale(meta[p] + scale_bytes, g.f32_scales);
+        if constexpr (w.has_min) m = load_scale(meta + p * to_next + scale_bytes, g.f32_scales);
 #pragma GCC unroll 16
         for (int n = 0; n < N; n++) {
           const F s = F::set1(a_scale[n * g.a_scale_stride + b]);
@@ -300,8 +302,8 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
           if constexpr (w.has_min && w.fold == Fold::kSuper)
             y[n][p] = fma(to_float(I::zero() - mins[n][p]), m * s, y[n][p]);
         }
-        meta[p] += meta_bytes;
       }
+      meta += meta_bytes;
     }
   }
   for (int p = 0; p < P; p++)
