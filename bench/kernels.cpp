@@ -356,7 +356,7 @@ std::string escaped(const std::string& s) {
   return out;
 }
 
-bool write_json(const Options& o, const std::vector<Row>& rows, const char* executable) {
+bool write_json(const Options& o, const std::vector<Row>& rows) {
   std::FILE* f = std::fopen(o.json.c_str(), "w");
   if (!f) return std::fprintf(stderr, "cannot write %s\n", o.json.c_str()), false;
   char date[32];
@@ -366,13 +366,12 @@ bool write_json(const Options& o, const std::vector<Row>& rows, const char* exec
   for (const IsaInfo& isa : sterna::isas()) {
     if (isa.supported) isas += (isas.empty() ? "\"" : ", \"") + isa.name + "\"";
   }
-  std::fprintf(
-      f,
-      "{\n  \"context\": {\"date\": \"%s\", \"executable\": \"%s\", \"cpu\": \"%s\", \"num_cpus\": %d, "
-      "\"isas\": [%s], \"threads\": 1, \"compiler\": \"%s\", \"min_time\": %g, \"cold_mb\": %zu},\n"
-      "  \"benchmarks\": [",
-      date, escaped(executable).c_str(), escaped(cpu_name()).c_str(), usable_cpus(), isas.c_str(),
-      escaped(__VERSION__).c_str(), o.min_time, o.cold_mb);
+  std::fprintf(f,
+               "{\n  \"context\": {\"date\": \"%s\", \"cpu\": \"%s\", \"num_cpus\": %d, "
+               "\"isas\": [%s], \"threads\": 1, \"compiler\": \"%s\", \"min_time\": %g, \"cold_mb\": %zu},\n"
+               "  \"benchmarks\": [",
+               date, escaped(cpu_name()).c_str(), usable_cpus(), isas.c_str(), escaped(__VERSION__).c_str(),
+               o.min_time, o.cold_mb);
   for (size_t i = 0; i < rows.size(); ++i) {
     const Row& r = rows[i];
     std::fprintf(
@@ -448,5 +447,5 @@ int main(int argc, char** argv) {
     }
   }
   if (rows.empty()) return std::fprintf(stderr, "no benchmark matches --filter %s\n", o.filter.c_str()), 1;
-  return o.json.empty() || write_json(o, rows, argv[0]) ? 0 : 1;
+  return o.json.empty() || write_json(o, rows) ? 0 : 1;
 }

@@ -79,11 +79,14 @@ inline Packed pack(const QMatrix& w, bool f32_scales = false, size_t gap = 0) {
   p.group_blocks = block_bytes % 64 == 0 ? 1 : 2;
   p.codes_offset = p.group_blocks * block_bytes + gap;
   p.group_bytes = p.codes_offset + p.group_blocks * code_bytes;
-  p.panel_bytes = (w.n_blocks() + p.group_blocks - 1) / p.group_blocks * p.group_bytes;
+  const size_t rest = w.n_blocks() % p.group_blocks;
+  p.panel_bytes =
+      w.n_blocks() / p.group_blocks * p.group_bytes + (rest ? p.codes_offset + rest * code_bytes : 0);
   p.bytes.assign(p.n_panels * p.panel_bytes, 0);
 
-  for (size_t group = 0; group < p.bytes.size(); group += p.group_bytes)
-    std::memset(&p.bytes[group + p.codes_offset - gap], 0xff, gap);
+  for (size_t panel = 0; panel < p.bytes.size(); panel += p.panel_bytes)
+    for (size_t group = 0; group < p.panel_bytes; group += p.group_bytes)
+      std::memset(&p.bytes[panel + group + p.codes_offset - gap], 0xff, gap);
   const auto put_scale = [&](uint8_t* at, size_t lane, float v) {
     const uint16_t half = f32_to_f16(v);
     if (f32)

@@ -95,7 +95,7 @@ PackedLayout packed_layout(const formats::CodeSpec& spec, size_t rows, size_t de
   l.group_blocks = l.meta_bytes % 64 ? 2 : 1;
   l.codes_offset = l.group_blocks * l.meta_bytes;
   l.group_bytes = l.codes_offset + l.group_blocks * l.code_bytes;
-  l.panel_bytes = ceil_div(n_blocks, l.group_blocks) * l.group_bytes;
+  l.panel_bytes = l.codes_at(n_blocks - 1) + l.code_bytes;
   return l;
 }
 

@@ -5,8 +5,8 @@
 // panel is a sequence of groups of group_bytes, and a group is the scales of group_blocks blocks followed, at
 // codes_offset, by their codes: read in this order they are one memory stream, where scales far from their
 // codes cost a third of the bandwidth for one token. A group has 2 blocks if the scales of one are no
-// multiple of 64 bytes, else 1; the last one is as long as the others. With the row fold a panel is one group
-// of one block. group_bytes is a multiple of 64 and panels start 64-byte aligned.
+// multiple of 64 bytes, else 1; the last one ends with the codes that there are. With the row fold a panel is
+// one group of one block. group_bytes and panel_bytes are multiples of 64 and panels start 64-byte aligned.
 //   Codes: chunks of 32 k, `bits` lines of 64 bytes each; byte 4r+j of a line belongs to row r. A "quad" is k
 //   = 4i .. 4i+3 of the chunk (i = 0..7), byte j holding k = 4i+j. Where quad i's code bits live:
 //     1 bit : line 0, bit i                          2 bits: line i/4, bits 2(i%4) and up

@@ -133,7 +133,7 @@ inline QGemmArgs two_bits(const QGemmArgs& g) {
   const size_t span = fold == Fold::kRow ? g.n_chunks : g.block_chunks;  // chunks of a block
   two.codes_offset = g.group_blocks * (fold == Fold::kRow || g.f32_scales ? 64 : 32);
   two.group_bytes = two.codes_offset + g.group_blocks * 128 * span;
-  two.panel_bytes = (g.n_chunks / span + g.group_blocks - 1) / g.group_blocks * two.group_bytes;
+  two.panel_bytes = codes_of_block(two, g.n_chunks / span - 1, 128 * span) + 128 * span;
   return two;
 }
 
