@@ -50,7 +50,7 @@ def table(reports: list[dict]) -> str:
     reps = sorted({report["reps"] for report in reports})
     lines = [
         f"{machine['cpu']}, {machine['cpus']} CPUs, {reports[0]['date'][:10]}; tokens per second, medians of",
-        f"{reps[0]} to {reps[-1]} interleaved repetitions, against {peer['version']} built from source for the same",
+        f"{' to '.join(map(str, sorted({reps[0], reps[-1]})))} interleaved repetitions, against {peer['version']} built from source for the same",
         "CPU. pp: prompt tokens in one batch; tg: tokens one by one, all logits computed; gen: greedy generation, where",
         "Sterna screens the output matrix. Commands and every sample: [bench/results](bench/results).",
         "",

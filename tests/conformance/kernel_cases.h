@@ -12,12 +12,10 @@
 
 #include "conformance/emulator.h"
 #include "conformance/guarded.h"
+#include "fast.h"
 #include "kernels/registry.h"
 
 namespace sterna::testing {
-
-/// STERNA_TEST_FAST=1 (emulators): fewer shapes, the same kinds of them. Says so once.
-bool fast();
 
 inline std::string title(const kernels::Kernel& k) { return kernels::full_name(k); }
 

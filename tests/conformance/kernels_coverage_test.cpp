@@ -19,16 +19,6 @@
 
 namespace sterna::testing {
 
-bool fast() {
-  static const bool value = [] {
-    const char* env = std::getenv("STERNA_TEST_FAST");
-    const bool on = env && *env && *env != '0';
-    if (on) std::fprintf(stderr, "STERNA_TEST_FAST: kernels are tested on fewer shapes\n");
-    return on;
-  }();
-  return value;
-}
-
 #if defined(__x86_64__)
 /// Whether the kernel lists a feature that it lets programs use.
 static bool linux_flag(const std::string& name) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "fast.h"
 #include "sha256.h"
 #include "sterna/sterna.h"
 
@@ -67,8 +68,6 @@ TEST_SUITE("golden") {
   }
 
   TEST_CASE("logits have the same bits on every ISA, with any threads and any batches") {
-    const bool fast = std::getenv("STERNA_TEST_FAST") != nullptr;
-    if (fast) MESSAGE("STERNA_TEST_FAST: the packaged model runs in one configuration per instruction set");
     REQUIRE(golden().size() >= 9);
     size_t runs = 0;
     for (const IsaInfo& isa : isas()) {
@@ -85,7 +84,7 @@ TEST_SUITE("golden") {
           runs++;
         };
         check(2, 512);
-        if (fast && g.model.find("sterna-tiny") != std::string::npos) continue;
+        if (testing::fast() && g.model.find("sterna-tiny") != std::string::npos) continue;
         for (int n_threads : {1, 3, 7}) check(n_threads, 512);
         for (int n_batch : {1, 2, 3, 16, 64}) check(2, n_batch);
       }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "fast.h"
 #include "sterna/sterna.h"
 
 namespace sterna {
@@ -22,9 +23,6 @@ struct Case {
   bool pays = true;  ///< Whether planes of 4 bits are less than the matrix; else nearly all tokens read it.
 };
 
-/// Under emulators and sanitizers: the models in the repository, and fewer tokens.
-bool fast() { return std::getenv("STERNA_TEST_FAST") != nullptr; }
-
 std::vector<Case> models() {
   const std::string mini = kRepo + "tests/data/models/mini-";
   std::vector<Case> all = {{mini + "bitnet-i2_s.gguf"},
@@ -35,7 +33,7 @@ std::vector<Case> models() {
                            {mini + "spm.gguf", true, false},
                            {kRepo + "python/sterna/data/sterna-tiny.gguf"}};
   const char* shared = std::getenv("STERNA_SHARED");
-  if (shared && !fast())
+  if (shared && !testing::fast())
     for (const auto& entry : std::filesystem::directory_iterator(std::string(shared) + "/models"))
       if (entry.path().extension() == ".gguf") all.push_back({entry.path().string()});
   return all;
@@ -63,7 +61,7 @@ std::vector<float> logits(Model& model) {
 
 TEST_SUITE("golden") {
   TEST_CASE("screening changes no token") {
-    const uint64_t n_seeds = fast() ? 1 : 3, n_tokens = fast() ? 60 : 240;
+    const uint64_t n_seeds = testing::fast() ? 1 : 3, n_tokens = testing::fast() ? 60 : 240;
     GenerateOptions greedy;
     greedy.temperature = 0;
     GenerateOptions top_k = greedy;

@@ -4,10 +4,10 @@
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
-#define STERNA_OWN_NEW 0
+#define STERNA_TSAN
 #endif
 #endif
-#ifndef STERNA_OWN_NEW
+#ifndef STERNA_TSAN
 
 #include <atomic>
 #include <cstdlib>
@@ -68,4 +68,4 @@ TEST_SUITE("unit") {
 
 }  // namespace sterna
 
-#endif  // STERNA_OWN_NEW
+#endif  // STERNA_TSAN

@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <fstream>
 #include <vector>
 
 #include "base/half.h"
+#include "fast.h"
 #include "reference/attention.h"
 #include "reference/attention_int8.h"
 #include "runtime/sampler.h"
@@ -23,8 +23,8 @@ using cpu::KvType;
 
 struct Case {
   size_t n_kv, group, head_dim, n_ctx;
-  /// The first position compared; under emulators and sanitizers the last ones must do (they cross chunks).
-  size_t first() const { return std::getenv("STERNA_TEST_FAST") && n_ctx > 40 ? n_ctx - 40 : 0; }
+  /// The first position compared; in short tests the last 40 must do (they cross chunks).
+  size_t first() const { return testing::fast() ? n_ctx - 40 : 0; }
 };
 
 /// Keys and values of all positions as floats, [position][head][dimension], and queries likewise.

@@ -1,12 +1,11 @@
 // Low-bit matmul written once for every instruction set; the vector types F (16 floats), I (16 int32) and B
 // (64 bytes) and dot4() come from the ISA's vec.h. Rows are in lanes, so scales fold per lane in block order
 // and no horizontal sum exists. A tile is P panels x N tokens: a line of codes is unpacked once for N tokens,
-// an activation quad broadcast for P panels. For one token 2 or 4 far-apart panels run side by side: several
-// memory streams with prefetch use the bandwidth that one leaves unused.
-//   Planes: for few tokens unpacking costs as much as multiplying. Where dot() takes any unsigned byte
-//   (kPlanes),
-// codes of 1 and 2 bits are then masked but not shifted, each bit position has its own accumulator, and the
-// accumulators, exact multiples of 2^position, are shifted once at the end.
+// an activation quad broadcast for P panels. For few tokens 2 or 4 far-apart panels run side by side: several
+// memory streams use the bandwidth that one leaves unused.
+// Planes: for few tokens unpacking costs as much as multiplying. Where dot() takes any unsigned byte
+// (kPlanes), codes of 1 and 2 bits are then masked but not shifted, each bit position has its own
+// accumulator, and the accumulators, exact multiples of 2^position, are shifted once at the end.
 #pragma once
 
 #include "kernels/contract/qgemm.h"
