@@ -1,6 +1,7 @@
 """Models that the tests share, and kernels that do not depend on measurements."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 import sterna
 
 os.environ.setdefault("STERNA_CHOICE", "builtin")
+# A job in the background ignores Ctrl-C and lets its children inherit that; tests send it to them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MODELS = Path(__file__).resolve().parents[1] / "data" / "models"
 
