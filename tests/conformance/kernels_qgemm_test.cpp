@@ -5,6 +5,8 @@
 
 #include "conformance/qgemm_cases.h"
 #include "kernels/contract/qgemm.h"
+#include "kernels/contract/tables.h"
+#include "reference/tables.h"
 
 namespace sterna::testing {
 namespace {
@@ -38,6 +40,7 @@ class Case {
         act_(x.tokens * (packed_.n_chunks * 32 + kMaxPad)),
         a_scale_(x.tokens * (w.n_blocks() + kMaxPad)),
         a_sum_(x.tokens * (n_sums() + kMaxPad)),
+        tables_(x.tokens * (table_bytes() + kMaxPad * 64)),
         out_(x.tokens * (w.rows + kMaxPad)) {
     codebook_.fit(w.codebook.data(), w.codebook.size());
   }
@@ -70,13 +73,19 @@ class Case {
     args.n_tokens = c.n_tokens;
     args.out_stride = c.n_rows + c.pad;
     args.out = out_.prepare(c.n_rows, c.n_tokens, args.out_stride, c.side);
+    const bool looks_up = kernel.algorithm == std::string_view("table");
+    if (looks_up) {
+      args.table_bytes = table_bytes() + c.pad * 64;
+      args.tables = place_tables(c, args.table_bytes);
+    }
     for (size_t streams : {2, 4}) {
       args.n_streams = streams;
       kernels::as<kernels::QGemmFn>(kernel)(args);
       const std::string error =
           out_.verify([&](size_t t, size_t r) { return want_[(c.token + t) * w_.rows + 16 * c.panel + r]; });
       if (!error.empty()) return describe(c) + ", " + std::to_string(streams) + " streams: " + error;
-      if (c.n_tokens > 1) break;
+      if (c.n_tokens > 1 && !looks_up) break;
+      if (c.n_tokens > 1) args.tables = nullptr;  // and once without them
       out_.prepare(c.n_rows, c.n_tokens, args.out_stride, c.side);
     }
     return "";
@@ -107,6 +116,25 @@ class Case {
     }
   }
 
+  size_t table_bytes() const { return w_.bits <= 2 ? kernels::table_bytes(packed_.n_chunks, w_.bits) : 0; }
+
+  /// The tables of the cut's tokens; high bytes that need not be read are canaries.
+  const uint8_t* place_tables(const Cut& c, size_t stride) {
+    uint8_t* const base = tables_.fit((c.n_tokens - 1) * stride + table_bytes(), c.side);
+    for (size_t t = 0; t < c.n_tokens; ++t) {
+      std::vector<int8_t> row(packed_.n_chunks * 32);
+      std::memcpy(row.data(), &x_.codes[(c.token + t) * w_.depth], w_.depth);
+      const auto from = reference::lookup_tables(row.data(), row.size(), w_.bits);
+      const kernels::Tables to = kernels::tables_at(base + t * stride, packed_.n_chunks, w_.bits);
+      std::memcpy(to.low, from.low.data(), from.low.size());
+      std::memcpy(to.least, from.least.data(), from.least.size() * sizeof(int32_t));
+      std::memcpy(to.wide, from.wide.data(), from.wide.size());
+      for (size_t v = 0; v < from.wide.size(); ++v)
+        if (from.wide[v]) std::memcpy(to.high + 64 * v, &from.high[64 * v], 64);
+    }
+    return base;
+  }
+
   const reference::QMatrix& w_;
   const reference::QActivations& x_;
   const bool f32_scales_;
@@ -116,6 +144,7 @@ class Case {
   Guarded<int8_t> act_;
   Guarded<float> a_scale_;
   Guarded<int32_t> a_sum_;
+  Guarded<uint8_t> tables_;
   OutputRectangle out_;
   bool placed_ = false;
   Side side_{};

@@ -18,6 +18,7 @@
 
 #include "base/buffer.h"
 #include "base/checked_math.h"
+#include "kernels/contract/tables.h"
 #include "sterna/cpu.h"
 
 namespace sterna::cpu {
@@ -105,6 +106,12 @@ std::vector<const Kernel*> plausible(std::string_view variant) {
   return few;
 }
 
+void example_activations(int8_t* act, size_t n) {
+  uint32_t state = 1;
+  const auto uniform = [&] { return int32_t((state = state * 1664525 + 1013904223) >> 24) - 128; };
+  for (size_t i = 0; i < n; i++) act[i] = int8_t((uniform() + uniform() + uniform()) / 3);
+}
+
 Result<std::vector<double>> measure(std::span<const Kernel* const> kernels, const PackedLayout& l,
                                     size_t n_tokens) {
   const formats::CodeSpec& spec = l.spec;
@@ -119,7 +126,7 @@ Result<std::vector<double>> measure(std::span<const Kernel* const> kernels, cons
     return Status(Code::kOutOfMemory,
                   "[choice] no memory to measure kernels on " + std::to_string(l.bytes()) + " bytes");
   // One panel of arbitrary codes with small scales, many times. Scales and sums of activations stay zero: no
-  // kernel's time depends on values.
+  // kernel's time depends on their values.
   uint32_t state = 1;
   const auto arbitrary = [&] { return uint8_t((state = state * 1664525 + 1013904223) >> 24); };
   const int n_codes = spec.ternary ? 3 : 1 << spec.bits;
@@ -129,9 +136,20 @@ Result<std::vector<double>> measure(std::span<const Kernel* const> kernels, cons
   pack_panel(l, {codes, scales, scales, reinterpret_cast<const int8_t*>(scales), scales}, panels.data());
   for (size_t p = 1; p < l.n_panels; p++)
     std::memcpy(panels.data() + p * l.panel_bytes, panels.data(), l.panel_bytes);
-  for (size_t i = 0; i < act.bytes(); i++) act.data()[i] = arbitrary();
+  example_activations(act.as<int8_t>(), act.bytes());
   const Buffer zeros = Buffer::allocate(n_tokens * n_subs * sizeof(float));
   if (zeros.empty()) return Status(Code::kOutOfMemory, "[choice] no memory to measure kernels");
+
+  const size_t table_bytes = spec.bits <= 2 ? kernels::table_bytes(ceil_div(depth, 32), spec.bits) : 0;
+  const Buffer tables = Buffer::allocate(n_tokens * table_bytes);
+  if (table_bytes) {
+    if (tables.empty()) return Status(Code::kOutOfMemory, "[choice] no memory to measure kernels");
+    const auto make = kernels::find_fn<kernels::TablesFn>(Family::tables, spec.bits == 1 ? "w1" : "w2");
+    const size_t n_chunks = ceil_div(depth, 32);
+    for (size_t t = 0; t < n_tokens; t++)
+      make({act.as<int8_t>() + t * act_stride, n_chunks,
+            kernels::tables_at(tables.data() + t * table_bytes, n_chunks, spec.bits)});
+  }
 
   // The best time of each call, added up: an interruption spoils one of many short calls in one round.
   const size_t n_calls = ceil_div(rows, kRowsPerCall);
@@ -146,6 +164,7 @@ Result<std::vector<double>> measure(std::span<const Kernel* const> kernels, cons
       args.a_sum = zeros.as<int32_t>(), args.a_sum_stride = n_subs;
       args.out = out.as<float>() + row, args.out_stride = rows;
       args.n_rows = std::min(kRowsPerCall, rows - row), args.n_tokens = n_tokens, args.n_streams = kStreams;
+      args.tables = tables.data(), args.table_bytes = table_bytes;
       const auto begin = Clock::now();
       kernels::as<kernels::QGemmFn> (*kernels[i / n_calls])(args);
       best[i] = std::min(best[i], seconds_since(begin));

@@ -50,6 +50,9 @@ Result<Choice> choose(const PackedLayout& like);
 /// it, without scalar unless it is the only one. The first is the built-in choice.
 std::vector<const kernels::Kernel*> plausible(std::string_view variant);
 
+/// Int8 activations as those of models are when quantized by blocks: few large ones, a bell of deviation 42.
+void example_activations(int8_t* act, size_t n);
+
 /// Seconds of each kernel for `n_tokens` tokens and a matrix of this layout with arbitrary codes: the best of
 /// a few interleaved rounds. kOutOfMemory.
 Result<std::vector<double>> measure(std::span<const kernels::Kernel* const> kernels,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <string_view>
 
 #include "base/checked_math.h"
 #include "base/half.h"
@@ -14,9 +15,6 @@ namespace sterna::cpu {
 namespace {
 
 using kernels::Family;
-
-/// Tokens per block: their int8 rows stay in the second-level cache while the panels of a task pass by.
-constexpr size_t kTokenBlock = 128;
 
 bool finite_f16(const uint16_t* x, size_t n) {
   return std::none_of(x, x + n, [](uint16_t h) { return (h & 0x7c00) == 0x7c00; });
@@ -48,7 +46,10 @@ Result<Weight> weight_of_panels(const PackedLayout& layout, const uint8_t* panel
   STERNA_ASSIGN(const Choice choice, choose(layout));
   Weight w;
   w.rows = layout.rows, w.depth = layout.depth, w.data = panels, w.layout = layout;
-  for (size_t i = 0; i < kTokenCases; i++) w.qgemm.of[i] = kernels::as<kernels::QGemmFn>(*choice.kernel[i]);
+  for (size_t i = 0; i < kTokenCases; i++) {
+    w.qgemm.of[i] = kernels::as<kernels::QGemmFn>(*choice.kernel[i]);
+    w.qgemm.looks_up[i] = choice.kernel[i]->algorithm == std::string_view("table");
+  }
   w.kernel = choice.names(), w.why = choice.why;
   return w;
 }
@@ -144,7 +145,8 @@ Status Activations::reserve(size_t n_tokens, size_t max_depth, std::span<const W
     if (std::any_of(forms_.begin(), forms_.end(),
                     [&](const Form& f) { return f.block == s.block && f.sum_block == sum_block(s); }))
       continue;
-    Form f{s.block, sum_block(s), {}, {}, {}};
+    Form f;
+    f.block = s.block, f.sum_block = sum_block(s);
     f.quantize = kernels::find_fn<kernels::QuantizeFn>(Family::quantize, f.block ? "block" : "row");
     f.code_stride = round_up(max_depth, 64) + 64;  // not a multiple of 4096: rows would share cache sets
     f.scale_stride = s.block ? max_depth / s.block : 1;
@@ -155,21 +157,33 @@ Status Activations::reserve(size_t n_tokens, size_t max_depth, std::span<const W
     if (f.codes.empty() || f.scales.empty() || f.sums.empty()) return oom;
     forms_.push_back(std::move(f));
   }
+  for (const Weight* w : weights) {
+    const auto& l = w->qgemm.looks_up;
+    if (std::none_of(l.begin(), l.end(), [](bool x) { return x; })) continue;
+    const int bits = w->layout.spec.bits;
+    Buffer& tables = forms_[index(*w)].tables[bits - 1].bytes;
+    if (tables.empty())
+      tables = Buffer::allocate(std::min(n_tokens, kTokenBlock) *
+                                kernels::table_bytes(ceil_div(max_depth, 32), bits));
+    if (tables.empty()) return oom;
+  }
   active_.assign(forms_.size(), false);
   return {};
 }
 
-const Activations::Form& Activations::form(const Weight& w) const {
+size_t Activations::index(const Weight& w) const {
   const formats::CodeSpec& s = w.layout.spec;
-  return *std::find_if(forms_.begin(), forms_.end(),
-                       [&](const Form& f) { return f.block == s.block && f.sum_block == sum_block(s); });
+  return size_t(
+      std::find_if(forms_.begin(), forms_.end(),
+                   [&](const Form& f) { return f.block == s.block && f.sum_block == sum_block(s); }) -
+      forms_.begin());
 }
 
 void Activations::begin(size_t depth, std::span<const Weight* const> weights) {
   depth_ = depth;
   active_.assign(forms_.size(), false);
   for (const Weight* w : weights)
-    if (w->qgemm) active_[size_t(&form(*w) - forms_.data())] = true;
+    if (w->qgemm) active_[index(*w)] = true;
 }
 
 void Activations::quantize(size_t token) {
@@ -179,6 +193,30 @@ void Activations::quantize(size_t token) {
     f.quantize({row(token), depth_, f.block, f.sum_block, f.codes.as<int8_t>() + token * f.code_stride,
                 f.scales.as<float>() + token * f.scale_stride, f.sums.as<int32_t>() + token * f.sum_stride});
   }
+}
+
+void Activations::make_tables(ThreadPool& pool, size_t first, size_t n, const Weight& w) {
+  if (!w.qgemm || !w.qgemm.looks_up[token_case(n)]) return;
+  const int bits = w.layout.spec.bits;
+  Form& f = forms_[index(w)];
+  Form::Tables& t = f.tables[bits - 1];
+  if (t.n == n && t.first == first) return;  // made for another weight
+  t.first = first, t.n = n;
+  const auto make = kernels::find_fn<kernels::TablesFn>(Family::tables, bits == 1 ? "w1" : "w2");
+  const size_t n_chunks = w.layout.n_chunks, bytes = kernels::table_bytes(n_chunks, bits);
+  const auto row = [&](size_t i) {
+    make({f.codes.as<int8_t>() + (first + i) * f.code_stride, n_chunks,
+          kernels::tables_at(t.bytes.data() + i * bytes, n_chunks, bits)});
+  };
+  if (n == 1)
+    row(0);  // shorter than waking the other threads
+  else
+    pool.run(n, row);
+}
+
+void Activations::forget_tables() {
+  for (Form& f : forms_)
+    for (Form::Tables& t : f.tables) t.n = 0;
 }
 
 void multiply_rows(const Weight& w, const Activations& acts, size_t first, size_t n_tokens, size_t row,
@@ -193,6 +231,13 @@ void multiply_rows(const Weight& w, const Activations& acts, size_t first, size_
     g.act = f.codes.as<int8_t>() + first * f.code_stride, g.act_stride = f.code_stride;
     g.a_scale = f.scales.as<float>() + first * f.scale_stride, g.a_scale_stride = f.scale_stride;
     g.a_sum = f.sums.as<int32_t>() + first * f.sum_stride, g.a_sum_stride = f.sum_stride;
+    if (w.qgemm.looks_up[token_case(n_tokens)]) {
+      const int bits = l.spec.bits;
+      const Activations::Form::Tables& t = f.tables[bits - 1];
+      g.table_bytes = kernels::table_bytes(l.n_chunks, bits);
+      if (first >= t.first && first + n_tokens <= t.first + t.n)
+        g.tables = t.bytes.data() + (first - t.first) * g.table_bytes;
+    }
     g.out = out, g.out_stride = stride, g.n_rows = rows, g.n_tokens = n_tokens, g.n_streams = kStreams;
     w.qgemm(g);
   }
@@ -205,8 +250,14 @@ void multiply_rows(const Weight& w, const Activations& acts, size_t first, size_
     }
 }
 
-void matmul(ThreadPool& pool, const Activations& acts, size_t first, size_t n_tokens,
+void matmul(ThreadPool& pool, Activations& acts, size_t first, size_t n_tokens,
             std::span<const Product> products) {
+  bool looks_up = false;
+  for (const Product& p : products) {
+    const std::array<bool, kTokenCases>& of = p.weight->qgemm.looks_up;
+    looks_up |= of[token_case(std::min(n_tokens, kTokenBlock))];
+    if (n_tokens > kTokenBlock && n_tokens % kTokenBlock) looks_up |= of[token_case(n_tokens % kTokenBlock)];
+  }
   // Rows per task: a few tasks per thread so that a slow core can take fewer; a multiple of 64 keeps four
   // panels together.
   size_t total_rows = 0;
@@ -214,16 +265,24 @@ void matmul(ThreadPool& pool, const Activations& acts, size_t first, size_t n_to
   const size_t per_task = round_up(std::clamp<size_t>(total_rows / (size_t(pool.size()) * 6), 64, 512), 64);
   size_t n_tasks = 0;
   for (const Product& p : products) n_tasks += ceil_div(p.weight->rows, per_task);
-  pool.run(n_tasks, [&](size_t task) {
-    const Product* p = products.data();
-    for (; task >= ceil_div(p->weight->rows, per_task); p++) task -= ceil_div(p->weight->rows, per_task);
-    const Weight& w = *p->weight;
-    const size_t row = task * per_task, rows = std::min(per_task, w.rows - row);
-    for (size_t t = 0; t < n_tokens; t += kTokenBlock) {
-      const size_t n = std::min(kTokenBlock, n_tokens - t);
-      multiply_rows(w, acts, first + t, n, row, rows, p->out + t * p->stride + row, p->stride);
-    }
-  });
+  // Tables are as large as what they are made from is small: there is room for those of one block of tokens.
+  const size_t per_region = looks_up ? kTokenBlock : n_tokens;
+  for (size_t begin = 0; begin < n_tokens; begin += per_region) {
+    const size_t end = std::min(n_tokens, begin + per_region);
+    if (looks_up)
+      for (const Product& p : products) acts.make_tables(pool, first + begin, end - begin, *p.weight);
+    pool.run(n_tasks, [&](size_t task) {
+      const Product* p = products.data();
+      for (; task >= ceil_div(p->weight->rows, per_task); p++) task -= ceil_div(p->weight->rows, per_task);
+      const Weight& w = *p->weight;
+      const size_t row = task * per_task, rows = std::min(per_task, w.rows - row);
+      for (size_t t = begin; t < end; t += kTokenBlock) {
+        const size_t n = std::min(kTokenBlock, end - t);
+        multiply_rows(w, acts, first + t, n, row, rows, p->out + t * p->stride + row, p->stride);
+      }
+    });
+  }
+  acts.forget_tables();
 }
 
 }  // namespace sterna::cpu

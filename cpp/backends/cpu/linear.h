@@ -16,6 +16,7 @@
 #include "kernels/contract/elementwise.h"
 #include "kernels/contract/fgemm.h"
 #include "kernels/contract/qgemm.h"
+#include "kernels/contract/tables.h"
 #include "sterna/status.h"
 #include "threads/pool.h"
 
@@ -24,6 +25,7 @@ namespace sterna::cpu {
 /// The kernels chosen for a kind of weights, called as one.
 struct QGemm {
   std::array<kernels::QGemmFn*, kTokenCases> of{};  ///< By token_case().
+  std::array<bool, kTokenCases> looks_up{};         ///< Whether that kernel reads tables.
   explicit operator bool() const { return of[0] != nullptr; }
   void operator()(const kernels::QGemmArgs& g) const { of[token_case(g.n_tokens)](g); }
 };
@@ -72,6 +74,9 @@ Result<Weight> make_weight(const TensorRows& tensor, uint8_t* storage, ThreadPoo
 /// The Weight of panels already packed at `panels`.
 Result<Weight> weight_of_panels(const PackedLayout& layout, const uint8_t* panels);
 
+/// Tokens per block: their int8 rows stay in the second-level cache while the panels of a task pass by.
+constexpr size_t kTokenBlock = 128;
+
 /// Rows of activations: floats, and their int8 forms for each way that weights want them.
 class Activations {
  public:
@@ -83,16 +88,25 @@ class Activations {
   float* row(size_t token) const { return floats_.as<float>() + token * depth_; }
   /// Fills the int8 forms of a row; call after its floats are written. Different tokens may run in parallel.
   void quantize(size_t token);
+  /// Makes the tables of rows first .. first + n - 1 (at most kTokenBlock) that the kernel looks up when it
+  /// multiplies n rows with this weight. They hold until the rows are quantized again or forget_tables().
+  void make_tables(ThreadPool& pool, size_t first, size_t n, const Weight& w);
+  void forget_tables();
 
   struct Form {
     size_t block, sum_block;  ///< block 0: one scale per token.
     Buffer codes, scales, sums;
     kernels::QuantizeFn* quantize = nullptr;
     size_t code_stride = 0, scale_stride = 0, sum_stride = 0;  ///< Elements between tokens.
+    struct Tables {
+      Buffer bytes;
+      size_t first = 0, n = 0;  ///< The rows whose tables these are.
+    } tables[2];                ///< For codes of 1 and 2 bits; no bytes if nobody looks up.
   };
-  const Form& form(const Weight& w) const;
+  const Form& form(const Weight& w) const { return forms_[index(w)]; }
 
  private:
+  size_t index(const Weight& w) const;  ///< Of its form.
   size_t depth_ = 0;
   Buffer floats_;
   std::vector<Form> forms_;
@@ -105,12 +119,13 @@ struct Product {
   size_t stride;
 };
 /// Rows row .. row + rows - 1 (row a multiple of 16 for quantized weights) times the activations' rows first
-/// .. first + n_tokens - 1, by the calling thread: out[token * stride + r], r from 0.
+/// .. first + n_tokens - 1, by the calling thread, with tables if there are any: out[token * stride + r], r
+/// from 0.
 void multiply_rows(const Weight& w, const Activations& acts, size_t first, size_t n_tokens, size_t row,
                    size_t rows, float* out, size_t stride);
 /// All products of the activations' rows first .. first + n_tokens - 1 in one parallel region; out's token 0
 /// is row `first`.
-void matmul(ThreadPool& pool, const Activations& acts, size_t first, size_t n_tokens,
+void matmul(ThreadPool& pool, Activations& acts, size_t first, size_t n_tokens,
             std::span<const Product> products);
 
 }  // namespace sterna::cpu

@@ -4,5 +4,6 @@
 // the source, for those vectors
 #include "kernels/generic/define.h"
 #include "kernels/generic/qgemm.inl.h"
+#include "kernels/generic/tables.inl.h"
 // the list, defined from that source
 #include "kernels/generic/qgemm.inc"

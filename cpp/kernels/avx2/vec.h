@@ -135,8 +135,25 @@ struct B {
     return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
             _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
   }
+  void store(uint8_t* p) const {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), lo);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 32), hi);
+  }
   friend B operator|(B a, B b) { return {_mm256_or_si256(a.lo, b.lo), _mm256_or_si256(a.hi, b.hi)}; }
+  friend B operator&(B a, B b) { return {_mm256_and_si256(a.lo, b.lo), _mm256_and_si256(a.hi, b.hi)}; }
+  friend B operator^(B a, B b) { return {_mm256_xor_si256(a.lo, b.lo), _mm256_xor_si256(a.hi, b.hi)}; }
 };
+inline B add_bytes(B a, B b) { return {_mm256_add_epi8(a.lo, b.lo), _mm256_add_epi8(a.hi, b.hi)}; }
+inline B add_saturated(B a, B b) { return {_mm256_adds_epu8(a.lo, b.lo), _mm256_adds_epu8(a.hi, b.hi)}; }
+inline bool any_full(B a) {
+  return _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_max_epu8(a.lo, a.hi), _mm256_set1_epi8(-1))) != 0;
+}
+/// |x| of signed bytes, and all ones where x is negative.
+inline B magnitude(B x) { return {_mm256_abs_epi8(x.lo), _mm256_abs_epi8(x.hi)}; }
+inline B sign_mask(B x) {
+  const __m256i zero = _mm256_setzero_si256();
+  return {_mm256_cmpgt_epi8(zero, x.lo), _mm256_cmpgt_epi8(zero, x.hi)};
+}
 /// `count` bits of each byte starting at bit `from`, moved to bit `to`; the other bits zero.
 template <int from, int count, int to>
 inline B move_bits(B a) {

@@ -107,7 +107,15 @@ struct B {
   static B load(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
   void store(uint8_t* p) const { _mm512_storeu_si512(p, v); }
   friend B operator|(B a, B b) { return {_mm512_or_si512(a.v, b.v)}; }
+  friend B operator&(B a, B b) { return {_mm512_and_si512(a.v, b.v)}; }
+  friend B operator^(B a, B b) { return {_mm512_xor_si512(a.v, b.v)}; }
 };
+inline B add_bytes(B a, B b) { return {_mm512_add_epi8(a.v, b.v)}; }
+inline B add_saturated(B a, B b) { return {_mm512_adds_epu8(a.v, b.v)}; }
+inline bool any_full(B a) { return _mm512_cmpeq_epi8_mask(a.v, _mm512_set1_epi8(-1)) != 0; }
+/// |x| of signed bytes, and all ones where x is negative.
+inline B magnitude(B x) { return {_mm512_abs_epi8(x.v)}; }
+inline B sign_mask(B x) { return {_mm512_movm_epi8(_mm512_movepi8_mask(x.v))}; }
 /// `count` bits of each byte starting at bit `from`, moved to bit `to`; the other bits zero.
 template <int from, int count, int to>
 inline B move_bits(B a) {

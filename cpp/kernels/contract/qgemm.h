@@ -68,6 +68,9 @@ struct QGemmArgs {
   size_t n_tokens;
   size_t n_streams =
       4;  ///< One token: panels to walk side by side, 2 or 4; what this machine's memory likes.
+  const uint8_t* tables = nullptr;  ///< Of the first token's row (tables.h), or null: kernels that would look
+                                    ///< up, multiply.
+  size_t table_bytes = 0;           ///< Between tokens.
 };
 
 using QGemmFn = void(const QGemmArgs&);

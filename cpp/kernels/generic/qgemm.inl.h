@@ -74,7 +74,8 @@ inline __attribute__((always_inline)) void unpack(const uint8_t* chunk, int h, B
 
 /// Where the scales (`bytes` a block) and the codes (`bytes` a block) of block b lie in a panel.
 inline size_t meta_of_block(const QGemmArgs& g, size_t b, size_t bytes) {
-  return b / g.group_blocks * g.group_bytes + b % g.group_blocks * bytes;
+  const size_t two = g.group_blocks - 1;  // no division: a block may be a few dozen instructions
+  return (b >> two) * g.group_bytes + (b & two) * bytes;
 }
 inline size_t codes_of_block(const QGemmArgs& g, size_t b, size_t bytes) {
   return g.codes_offset + meta_of_block(g, b, bytes);

@@ -166,10 +166,35 @@ struct B {
   static B load(const uint8_t* p) {
     return quarters<B>([&](int i) { return vld1q_u8(p + 16 * i); });
   }
+  void store(uint8_t* p) const {
+    for (int i = 0; i < 4; i++) vst1q_u8(p + 16 * i, v[i]);
+  }
   friend B operator|(B a, B b) {
     return quarters<B>([&](int i) { return vorrq_u8(a.v[i], b.v[i]); });
   }
+  friend B operator&(B a, B b) {
+    return quarters<B>([&](int i) { return vandq_u8(a.v[i], b.v[i]); });
+  }
+  friend B operator^(B a, B b) {
+    return quarters<B>([&](int i) { return veorq_u8(a.v[i], b.v[i]); });
+  }
 };
+inline B add_bytes(B a, B b) {
+  return quarters<B>([&](int i) { return vaddq_u8(a.v[i], b.v[i]); });
+}
+inline B add_saturated(B a, B b) {
+  return quarters<B>([&](int i) { return vqaddq_u8(a.v[i], b.v[i]); });
+}
+inline bool any_full(B a) {
+  return vmaxvq_u8(vmaxq_u8(vmaxq_u8(a.v[0], a.v[1]), vmaxq_u8(a.v[2], a.v[3]))) == 255;
+}
+/// |x| of signed bytes, and all ones where x is negative.
+inline B magnitude(B x) {
+  return quarters<B>([&](int i) { return vreinterpretq_u8_s8(vabsq_s8(vreinterpretq_s8_u8(x.v[i]))); });
+}
+inline B sign_mask(B x) {
+  return quarters<B>([&](int i) { return vcltzq_s8(vreinterpretq_s8_u8(x.v[i])); });
+}
 /// `count` bits of each byte starting at bit `from`, moved to bit `to`; the other bits zero.
 template <int from, int count, int to>
 inline B move_bits(B a) {

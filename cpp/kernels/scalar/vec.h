@@ -156,7 +156,37 @@ struct B {
     for (int i = 0; i < 64; i++) a.v[i] |= b.v[i];
     return a;
   }
+  friend B operator&(B a, B b) {
+    for (int i = 0; i < 64; i++) a.v[i] &= b.v[i];
+    return a;
+  }
+  friend B operator^(B a, B b) {
+    for (int i = 0; i < 64; i++) a.v[i] ^= b.v[i];
+    return a;
+  }
 };
+inline B add_bytes(B a, B b) {
+  for (int i = 0; i < 64; i++) a.v[i] = uint8_t(a.v[i] + b.v[i]);
+  return a;
+}
+inline B add_saturated(B a, B b) {
+  for (int i = 0; i < 64; i++) a.v[i] = uint8_t(a.v[i] + b.v[i] > 255 ? 255 : a.v[i] + b.v[i]);
+  return a;
+}
+inline bool any_full(B a) {
+  bool full = false;
+  for (int i = 0; i < 64; i++) full |= a.v[i] == 255;
+  return full;
+}
+/// |x| of signed bytes, and all ones where x is negative.
+inline B magnitude(B x) {
+  for (int i = 0; i < 64; i++) x.v[i] = uint8_t(int8_t(x.v[i]) < 0 ? -x.v[i] : x.v[i]);
+  return x;
+}
+inline B sign_mask(B x) {
+  for (int i = 0; i < 64; i++) x.v[i] = int8_t(x.v[i]) < 0 ? 255 : 0;
+  return x;
+}
 /// `count` bits of each byte starting at bit `from`, moved to bit `to`; the other bits zero.
 template <int from, int count, int to>
 inline B move_bits(B a) {
