@@ -2,6 +2,7 @@
 // line's bytes are brought in order of j first (rows of one group side by side). Sums of 16 bits: the even
 // rows' bytes and 256 times the odd ones' add up together, the odd ones' once more alone.
 #define STERNA_ISA avx2
+#define STERNA_NIBBLES  // what goes with Sums is here
 #include "kernels/avx2/quads.h"
 
 namespace {

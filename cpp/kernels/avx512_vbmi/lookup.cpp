@@ -2,6 +2,7 @@
 // side (byte 4r+j of a line in table j), and vpdpbusd adds the four of a row. 256 one-bit products are two
 // instructions, where vpdpbusd alone makes 64.
 #define STERNA_ISA avx512_vbmi
+#define STERNA_NIBBLES  // what goes with Sums is here
 #include "kernels/avx512_vbmi/vec.h"
 
 namespace {

@@ -11,6 +11,9 @@
 
 #include "kernels/contract/tables.h"
 #include "kernels/generic/qgemm.inl.h"
+#ifndef STERNA_NIBBLES
+#include "kernels/generic/nibbles.inl.h"
+#endif
 
 namespace {
 namespace qgemm {
@@ -128,7 +131,7 @@ inline void stream(const QGemmArgs& g, size_t panel, size_t step) {
   F y[P][T];
   I whole[P][T];
   for (int p = 0; p < P; p++)
-    for (int t = 0; t < T; t++) y[p][t] = F::zero();
+    for (int t = 0; t < T; t++) y[p][t] = F::zero(), whole[p][t] = I::zero();
   for (size_t b = 0; b < blocks.count; b++) {
     int32_t rest[T];
     for (int t = 0; t < T; t++) rest[t] = blocks.rest(tables.of[t], size_t(t), b);
@@ -167,7 +170,7 @@ inline void tile_by_lookup(const QGemmArgs& g, size_t first, size_t n, size_t to
   I whole[kLookupPanelBlock][T];
   F y[kLookupPanelBlock][T];
   for (size_t p = 0; p < n; p++)
-    for (int t = 0; t < T; t++) y[p][t] = F::zero();
+    for (int t = 0; t < T; t++) y[p][t] = F::zero(), whole[p][t] = I::zero();
   for (size_t b = 0; b < blocks.count; b++) {
     int32_t rest[T];
     for (int t = 0; t < T; t++) rest[t] = blocks.rest(tables.of[t], token + size_t(t), b);

@@ -200,6 +200,7 @@ template <int from, int count, int to>
 inline B move_bits(B a) {
   const uint8x16_t mask = vdupq_n_u8(uint8_t(((1 << count) - 1) << to));
   return quarters<B>([&](int i) {
+    if constexpr (to == 0 && from > 0 && from + count == 8) return vshrq_n_u8(a.v[i], from);
     if constexpr (from > to) return vandq_u8(vshrq_n_u8(a.v[i], from - to), mask);
     if constexpr (from < to) return vandq_u8(vshlq_n_u8(a.v[i], to - from), mask);
     return vandq_u8(a.v[i], mask);
