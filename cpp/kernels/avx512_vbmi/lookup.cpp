@@ -11,6 +11,14 @@ namespace qgemm {
 constexpr int kLookupPanels = 2;
 constexpr size_t kSpanLines = 32;
 
+/// Measured on Zen 4, Gweights/s: 170 to 200 while tables take less than 12 KB; with more 115 to 130, with 4
+/// panels 150, products 163.
+struct Streams {
+  static constexpr size_t kPanels = 2;
+  static constexpr bool kPrefetch = false;
+  static constexpr size_t kMaxVectors = 12 * 1024 / 64;
+};
+
 struct Sums {
   __m512i v;
   static Sums zero() { return {_mm512_setzero_si512()}; }

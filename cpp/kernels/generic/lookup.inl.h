@@ -2,11 +2,11 @@
 // codes cost a quarter of the operations that products of single codes do. The tables (contract/tables.h)
 // depend on the activations only and are made once for all matrices that read them. What an instruction set
 // looks up with, and how it adds bytes without losing carries, is the ISA's (its lookup.cpp): `Sums`,
-// table_index(), look_up(), load_groups().
+// table_index(), look_up(), load_groups(), and `Streams`, how it reads memory with one token.
 //
-// Up to four tokens: weights stream from memory once, two far-apart panels side by side. More: for a span of
-// k, a tile of tokens' tables stay in the nearest cache while all panels pass by. Measured on Zen 4: two
-// panels beat four; software prefetch costs a third with one token and gains a tenth to a third with more.
+// Up to four tokens: weights stream from memory once, far-apart panels side by side. One token's tables have
+// to stay in the nearest cache then, so weights are prefetched past it, if at all. More: for a span of k, a
+// tile of tokens' tables stay in the nearest cache while all panels pass by.
 #pragma once
 
 #include "kernels/contract/tables.h"
@@ -57,7 +57,9 @@ inline __attribute__((always_inline)) void look_up_nibbles(Sums sum[P][T], const
 }
 
 /// Adds lines [first, first + n) of a row, at `codes` and of P - 1 panels `stride` bytes apart, to sum.
-template <int P, int T, bool prefetch>
+enum class Prefetch { kNo, kPastCache, kYes };
+
+template <int P, int T, Prefetch prefetch>
 inline __attribute__((always_inline)) void look_up_lines(Sums sum[P][T], const uint8_t* codes, size_t stride,
                                                          const Tables tables[T], size_t first, size_t n,
                                                          size_t ahead) {
@@ -65,7 +67,8 @@ inline __attribute__((always_inline)) void look_up_lines(Sums sum[P][T], const u
     B line[P];
 #pragma GCC unroll 4
     for (int p = 0; p < P; p++) {
-      if constexpr (prefetch) __builtin_prefetch(codes + p * stride + ahead);
+      if constexpr (prefetch == Prefetch::kPastCache) __builtin_prefetch(codes + p * stride + ahead, 0, 0);
+      if constexpr (prefetch == Prefetch::kYes) __builtin_prefetch(codes + p * stride + ahead);
       line[p] = load_groups(codes + p * stride);
     }
     look_up_nibbles<0, P, T>(sum, line, tables, v);
@@ -105,7 +108,7 @@ struct Blocks {
 };
 
 /// The sums of P panels, of lines [first, first + n) of a row, at `codes`.
-template <int P, int T, bool prefetch>
+template <int P, int T, Prefetch prefetch>
 inline __attribute__((always_inline)) void sum_lines(const uint8_t* codes, size_t stride,
                                                      const TablesOf<T>& tables, size_t first, size_t n,
                                                      size_t ahead, I to[P][T]) {
@@ -139,8 +142,11 @@ inline void stream(const QGemmArgs& g, size_t panel, size_t step) {
     for (size_t l = 0; l < blocks.lines; l += kSpanLines) {
       const size_t n = blocks.lines - l < kSpanLines ? blocks.lines - l : kSpanLines;
       I part[P][T];
-      sum_lines<P, T, (T > 1)>(codes + 64 * l, to_next, tables, b * blocks.lines + l, n, kPrefetchBytes,
-                               part);
+      constexpr Prefetch prefetch = T > 1                ? Prefetch::kYes
+                                    : Streams::kPrefetch ? Prefetch::kPastCache
+                                                         : Prefetch::kNo;
+      sum_lines<P, T, prefetch>(codes + 64 * l, to_next, tables, b * blocks.lines + l, n, kPrefetchBytes,
+                                part);
 #pragma GCC unroll 4
       for (int p = 0; p < P; p++) {
         const F scale = blocks.scale(scales + p * to_next);
@@ -182,8 +188,8 @@ inline void tile_by_lookup(const QGemmArgs& g, size_t first, size_t n, size_t to
         for (; at + P <= n; at += P) {
           const size_t panel = at * g.panel_bytes;
           I part[P][T];
-          sum_lines<P, T, true>(codes + panel + 64 * l, g.panel_bytes, tables, b * blocks.lines + l, lines,
-                                64 * lines, part);
+          sum_lines<P, T, Prefetch::kYes>(codes + panel + 64 * l, g.panel_bytes, tables, b * blocks.lines + l,
+                                          lines, 64 * lines, part);
 #pragma GCC unroll 4
           for (size_t p = 0; p < P; p++) {
             const F scale = blocks.scale(scales + panel + p * g.panel_bytes);
@@ -218,13 +224,16 @@ inline void tiles_by_lookup(const QGemmArgs& g, size_t first, size_t n, size_t t
 template <int bits, Fold fold, int T>
 inline void streams(const QGemmArgs& g) {
   const size_t n_panels = (g.n_rows + 15) / 16;
-  for (size_t p = 0; p < n_panels / 2; p++) stream<bits, fold, 2, T>(g, p, n_panels / 2);
-  if (n_panels % 2) stream<bits, fold, 1, T>(g, n_panels - 1, 1);
+  constexpr size_t P = T == 1 ? Streams::kPanels : 2;
+  const size_t step = n_panels / P;
+  for (size_t p = 0; p < step; p++) stream<bits, fold, P, T>(g, p, step);
+  for (size_t p = P * step; p < n_panels; p++) stream<bits, fold, 1, T>(g, p, 1);
 }
 
 template <int bits, Fold fold>
 void by_lookup(const QGemmArgs& g) {
-  if (!g.tables) return run<v(bits, fold)>(g);
+  if (!g.tables || (g.n_tokens == 1 && g.n_chunks * bits > Streams::kMaxVectors / 2))
+    return run<v(bits, fold)>(g);
   switch (g.n_tokens) {
     case 1:
       return streams<bits, fold, 1>(g);

@@ -11,6 +11,12 @@ constexpr int kLookupPanels = 1;  // in a tile
 constexpr size_t kSpanLines = 8;  // whose sums Sums can hold
 static_assert(sizeof(I) == 64 && sizeof(B) == 64);
 
+struct Streams {
+  static constexpr size_t kPanels = 2;            ///< That one token walks side by side,
+  static constexpr bool kPrefetch = false;        ///< with prefetches of their codes or without.
+  static constexpr size_t kMaxVectors = 1 << 30;  ///< Of one token's tables; with more it multiplies.
+};
+
 /// Sums of 16 rows.
 struct Sums {
   int32_t of[16];

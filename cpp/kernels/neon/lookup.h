@@ -13,6 +13,12 @@ namespace qgemm {
 constexpr int kLookupPanels = 1;
 constexpr size_t kSpanLines = 8;  // 8 lookups each of at most 768: sums fit 16 bits
 
+struct Streams {  // avx2's choice, not measured
+  static constexpr size_t kPanels = 4;
+  static constexpr bool kPrefetch = true;
+  static constexpr size_t kMaxVectors = 1 << 30;
+};
+
 struct Sums {
   uint16x8_t lo, hi;  // rows 0-7, 8-15
   static Sums zero() { return {vdupq_n_u16(0), vdupq_n_u16(0)}; }
