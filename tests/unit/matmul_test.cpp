@@ -19,9 +19,9 @@ struct Input {
   std::vector<float> scales, x;
 };
 
-Input make_input(int bits, size_t block, uint64_t seed, size_t n_planes = 1) {
+Input make_input(int bits, size_t block, uint64_t seed, size_t n_planes = 1, size_t n_tokens = 5) {
   Input in;
-  in.depth = block ? 192 : 101, in.block = block;
+  in.depth = block ? 192 : 101, in.block = block, in.n_tokens = n_tokens;
   runtime::Random r(seed);
   const size_t n_scales = n_planes * in.rows * (block ? in.depth / block : 1);
   for (size_t i = 0; i < n_planes * in.rows * in.depth; i++)
@@ -90,6 +90,28 @@ TEST_SUITE("unit") {
           }
         }
       }
+    });
+  }
+
+  // The backend takes 128 tokens at a time where kernels look up tables; also when the rest chooses
+  // otherwise.
+  TEST_CASE("raw matmul: many tokens") {
+    on_every_isa([] {
+      for (int bits = 1; bits <= 2; bits++)
+        for (const size_t block : {0, 64})
+          for (const size_t n_tokens : {127, 129, 130, 259}) {
+            const Input in = make_input(bits, block, n_tokens, 1, n_tokens);
+            PackOptions o;
+            o.bits = bits, o.block = block;
+            const auto w = PackedWeights::pack(in.codes, in.scales, in.rows, in.depth, o);
+            REQUIRE(w.ok());
+            CAPTURE(bits);
+            CAPTURE(block);
+            CAPTURE(n_tokens);
+            for (const int act_bits : {8, 16})
+              CHECK(run(w.value(), in, act_bits, 2) ==
+                    reference::matmul(matrix(in, bits, 1), in.x, act_bits));
+          }
     });
   }
 
