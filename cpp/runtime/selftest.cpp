@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <map>
+#include <string_view>
 #include <vector>
 
 #include "backends/cpu/packed.h"
@@ -14,6 +15,7 @@
 #include "kernels/contract/elementwise.h"
 #include "kernels/contract/fgemm.h"
 #include "kernels/contract/qgemm.h"
+#include "kernels/contract/tables.h"
 #include "kernels/registry.h"
 #include "runtime/sampler.h"
 
@@ -42,6 +44,10 @@ std::vector<T> bytes(Random& r, size_t n, int mask) {
   return v;
 }
 
+struct alignas(64) Line {
+  uint8_t bytes[64];
+};
+
 std::vector<float> run_qgemm(const Kernel& k) {
   Random r(1);
   const formats::CodeSpec s = cpu::example_spec(k.variant);
@@ -66,11 +72,20 @@ std::vector<float> run_qgemm(const Kernel& k) {
   for (size_t i = 0; i < sums.size(); i++)
     for (size_t j = 0; j < kDepth / n_subs; j++) sums[i] += act[i * (kDepth / n_subs) + j];
   std::vector<float> out(kTokens * kRows);
+  const size_t n_chunks = kDepth / 32, tables = s.bits <= 2 ? table_bytes(n_chunks, s.bits) : 0;
+  std::vector<Line> lines(kTokens * tables / 64 + 1);
+  uint8_t* const room = lines[0].bytes;
+  if (tables)
+    for (size_t t = 0; t < kTokens; t++)
+      find_fn<TablesFn>(Family::tables, s.bits == 1 ? "w1" : "w2")(
+          {act.data() + t * kDepth, n_chunks, tables_at(room + t * tables, n_chunks, s.bits)});
   QGemmArgs g = l.args(base);
+  g.table_bytes = tables;
   g.act_stride = kDepth, g.a_scale_stride = n_blocks, g.a_sum_stride = n_subs;
   g.out_stride = g.n_rows = kRows;
   for (size_t t = 0, n = 1; t < kTokens; t += n, n = kTokens - t) {  // one token, then the rest together
     g.act = act.data() + t * kDepth, g.a_scale = a_scale.data() + t * n_blocks;
+    g.tables = tables ? room + t * tables : nullptr;
     g.a_sum = sums.data() + t * n_subs, g.out = out.data() + t * kRows, g.n_tokens = n;
     as<QGemmFn>(k)(g);
   }
@@ -109,6 +124,24 @@ std::vector<float> run_attention(const Kernel& k) {
   return digested;
 }
 
+std::vector<float> run_tables(const Kernel& k) {
+  Random r(5);
+  const int bits = k.variant == std::string_view("w1") ? 1 : 2;
+  const size_t n_chunks = kDepth / 32, n_vectors = n_chunks * 2 * size_t(bits);
+  auto act = bytes<int8_t>(r, kDepth, 255);
+  for (size_t i = 0; i < kDepth / 2; i++) act[i] /= 4;  // small ones, which need no high bytes
+  std::vector<Line> lines(table_bytes(n_chunks, bits) / 64);
+  const Tables t = tables_at(lines[0].bytes, n_chunks, bits);
+  as<TablesFn>(k)({act.data(), n_chunks, t});
+  std::vector<float> digested(t.low, t.low + 64 * n_vectors);
+  for (size_t v = 0; v < n_vectors; v++) {
+    digested.push_back(t.wide[v]);
+    if (t.wide[v]) digested.insert(digested.end(), t.high + 64 * v, t.high + 64 * (v + 1));
+  }
+  for (size_t c = 0; c < n_chunks; c++) digested.push_back(float(t.least[c]));
+  return digested;
+}
+
 std::vector<float> run_elementwise(const Kernel& k) {
   Random r(4);
   const size_t n = k.family == Family::quantize ? kDepth : kDepth - 5;
@@ -136,7 +169,8 @@ std::vector<float> run_elementwise(const Kernel& k) {
     case Family::rope:
       as<RopeFn>(k)(y.data(), x.data(), x.data() + n / 2, 128);
       break;
-    default: {  // quantize
+    default: {
+      if (k.family != Family::quantize) return {};  // no test: equals no digest
       std::vector<int8_t> codes(kDepth);
       std::vector<float> scale(kDepth / 32);
       std::vector<int32_t> sum(kDepth / 32);
@@ -157,6 +191,8 @@ std::vector<float> run(const Kernel& k) {
       return run_fgemm(k);
     case Family::attention:
       return run_attention(k);
+    case Family::tables:
+      return run_tables(k);
     default:
       return run_elementwise(k);
   }
