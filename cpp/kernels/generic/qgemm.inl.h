@@ -319,12 +319,10 @@ inline void tokens(const QGemmArgs& g, size_t panel, size_t& token) {
 
 template <QGemmVariant w>
 void run(const QGemmArgs& g) {
-  // Tile heights that fill the registers: kTile accumulators for one integer sum each, half for sum plus
-  // float, fewer for two kinds of integer sums plus float.
-  constexpr int full = w.fold == Fold::kRow     ? kTile
-                       : w.fold == Fold::kBlock ? kTile / 2
-                       : kTile < 16             ? 2
-                                                : kTile / 4;
+  // Outputs of a tile, as many as fill the registers: kTile with one integer sum each, half with sum and
+  // float. Two kinds of integer sums and a float are too many for 8, but where there are 32 registers two
+  // panels that share an activation gain more than their floats lose in memory.
+  constexpr int full = w.fold == Fold::kRow ? kTile : w.fold == Fold::kSuper && kTile < 16 ? 2 : kTile / 2;
   const size_t n_panels = (g.n_rows + 15) / 16;
   size_t p = 0;
   const auto far = [&]<int P, int N>() {  // panels n_panels / P apart

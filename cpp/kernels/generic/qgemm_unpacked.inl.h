@@ -27,15 +27,17 @@ inline void for_tiles(size_t n, Fn f, size_t t = 0) {
     if (t < n) for_tiles<T - 1>(n, f, t);
 }
 
-/// The codes of n_chunks as bytes, 64 per quad.
+/// The codes of n_chunks as bytes, 64 per quad. The next span is read while the tokens pass by.
 template <QGemmVariant w>
 inline void unpack_chunks(const uint8_t* codes, size_t n_chunks, B table, uint8_t* bytes) {
-  for (size_t c = 0; c < n_chunks; c++, codes += 64 * w.bits)
+  for (size_t c = 0; c < n_chunks; c++, codes += 64 * w.bits) {
+    for (int i = 0; i < w.bits; i++) __builtin_prefetch(codes + (kSpanChunks * w.bits + size_t(i)) * 64);
     for (int h = 0; h < 2; h++, bytes += 4 * 64) {
       B q[4];
       unpack_half<w>(codes, h, table, q);
       store_quads<max_code(w)>(bytes, q);
     }
+  }
 }
 
 /// The scales of a block's sub-blocks as dot_quads() and dot2() take them.
