@@ -156,13 +156,12 @@ Work qgemm_work(const Kernel& kernel, const Shape& shape, size_t tokens, size_t 
   a.a_sum = in->a_sum.data(), a.a_sum_stride = n_sums;
   a.out = in->out.data(), a.out_stride = n_rows, a.n_rows = n_rows, a.n_tokens = tokens;
   a.n_streams = streams;
-  if (std::strcmp(kernel.algorithm, "table") == 0) {  // made once for all matrices: not part of the time
+  if (kernels::looks_up(kernel)) {  // made once for all matrices: not part of the time
     a.table_bytes = kernels::table_bytes(a.n_chunks, spec.bits);
     in->tables = Buffer::allocate(tokens * a.table_bytes);
-    const auto make = kernels::find_fn<kernels::TablesFn>(Family::tables, spec.bits == 1 ? "w1" : "w2");
     for (size_t t = 0; t < tokens; ++t)
-      make({in->act.data() + t * depth, a.n_chunks,
-            kernels::tables_at(in->tables.data() + t * a.table_bytes, a.n_chunks, spec.bits)});
+      cpu::make_tables(in->act.data() + t * depth, a.n_chunks, spec.bits,
+                       in->tables.data() + t * a.table_bytes);
     a.tables = in->tables.data();
   }
   const auto fn = kernels::as<kernels::QGemmFn>(kernel);

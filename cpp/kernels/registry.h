@@ -31,6 +31,9 @@ std::vector<const Kernel*> candidates(Family family, std::string_view variant);
 /// "qgemm_w2_row_avx512", "qgemm_w1_row_table_avx512".
 std::string full_name(const Kernel& k);
 
+/// Whether a kernel of qgemm reads tables (contract/tables.h).
+inline bool looks_up(const Kernel& k) { return k.algorithm == std::string_view("table"); }
+
 /// The best function of a family and variant; Fn must be the family's function type.
 template <class Fn>
 Fn* find_fn(Family family, std::string_view variant) {

@@ -77,8 +77,7 @@ std::vector<float> run_qgemm(const Kernel& k) {
   uint8_t* const room = lines[0].bytes;
   if (tables)
     for (size_t t = 0; t < kTokens; t++)
-      find_fn<TablesFn>(Family::tables, s.bits == 1 ? "w1" : "w2")(
-          {act.data() + t * kDepth, n_chunks, tables_at(room + t * tables, n_chunks, s.bits)});
+      cpu::make_tables(act.data() + t * kDepth, n_chunks, s.bits, room + t * tables);
   QGemmArgs g = l.args(base);
   g.table_bytes = tables;
   g.act_stride = kDepth, g.a_scale_stride = n_blocks, g.a_sum_stride = n_subs;

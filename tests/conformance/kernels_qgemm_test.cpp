@@ -73,7 +73,7 @@ class Case {
     args.n_tokens = c.n_tokens;
     args.out_stride = c.n_rows + c.pad;
     args.out = out_.prepare(c.n_rows, c.n_tokens, args.out_stride, c.side);
-    const bool looks_up = kernel.algorithm == std::string_view("table");
+    const bool looks_up = kernels::looks_up(kernel);
     if (looks_up) {
       args.table_bytes = table_bytes() + c.pad * 64;
       args.tables = place_tables(c, args.table_bytes);

@@ -140,15 +140,12 @@ Result<std::vector<double>> measure(std::span<const Kernel* const> kernels, cons
   const Buffer zeros = Buffer::allocate(n_tokens * n_subs * sizeof(float));
   if (zeros.empty()) return Status(Code::kOutOfMemory, "[choice] no memory to measure kernels");
 
-  const size_t table_bytes = spec.bits <= 2 ? kernels::table_bytes(ceil_div(depth, 32), spec.bits) : 0;
+  const size_t table_bytes = spec.bits <= 2 ? kernels::table_bytes(l.n_chunks, spec.bits) : 0;
   const Buffer tables = Buffer::allocate(n_tokens * table_bytes);
   if (table_bytes) {
     if (tables.empty()) return Status(Code::kOutOfMemory, "[choice] no memory to measure kernels");
-    const auto make = kernels::find_fn<kernels::TablesFn>(Family::tables, spec.bits == 1 ? "w1" : "w2");
-    const size_t n_chunks = ceil_div(depth, 32);
     for (size_t t = 0; t < n_tokens; t++)
-      make({act.as<int8_t>() + t * act_stride, n_chunks,
-            kernels::tables_at(tables.data() + t * table_bytes, n_chunks, spec.bits)});
+      make_tables(act.as<int8_t>() + t * act_stride, l.n_chunks, spec.bits, tables.data() + t * table_bytes);
   }
 
   // The best time of each call, added up: an interruption spoils one of many short calls in one round.

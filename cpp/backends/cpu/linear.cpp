@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <string_view>
 
 #include "base/checked_math.h"
 #include "base/half.h"
@@ -48,7 +47,7 @@ Result<Weight> weight_of_panels(const PackedLayout& layout, const uint8_t* panel
   w.rows = layout.rows, w.depth = layout.depth, w.data = panels, w.layout = layout;
   for (size_t i = 0; i < kTokenCases; i++) {
     w.qgemm.of[i] = kernels::as<kernels::QGemmFn>(*choice.kernel[i]);
-    w.qgemm.looks_up[i] = choice.kernel[i]->algorithm == std::string_view("table");
+    w.qgemm.looks_up[i] = kernels::looks_up(*choice.kernel[i]);
   }
   w.kernel = choice.names(), w.why = choice.why;
   return w;
@@ -202,11 +201,10 @@ void Activations::make_tables(ThreadPool& pool, size_t first, size_t n, const We
   Form::Tables& t = f.tables[bits - 1];
   if (t.n == n && t.first == first) return;  // made for another weight
   t.first = first, t.n = n;
-  const auto make = kernels::find_fn<kernels::TablesFn>(Family::tables, bits == 1 ? "w1" : "w2");
   const size_t n_chunks = w.layout.n_chunks, bytes = kernels::table_bytes(n_chunks, bits);
   const auto row = [&](size_t i) {
-    make({f.codes.as<int8_t>() + (first + i) * f.code_stride, n_chunks,
-          kernels::tables_at(t.bytes.data() + i * bytes, n_chunks, bits)});
+    cpu::make_tables(f.codes.as<int8_t>() + (first + i) * f.code_stride, n_chunks, bits,
+                     t.bytes.data() + i * bytes);
   };
   if (n == 1)
     row(0);  // shorter than waking the other threads

@@ -89,7 +89,8 @@ class Activations {
   /// Fills the int8 forms of a row; call after its floats are written. Different tokens may run in parallel.
   void quantize(size_t token);
   /// Makes the tables of rows first .. first + n - 1 (at most kTokenBlock) that the kernel looks up when it
-  /// multiplies n rows with this weight. They hold until the rows are quantized again or forget_tables().
+  /// multiplies n rows with this weight. They hold until forget_tables(), which comes before
+  /// the rows change.
   void make_tables(ThreadPool& pool, size_t first, size_t n, const Weight& w);
   void forget_tables();
 

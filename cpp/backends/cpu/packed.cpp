@@ -4,7 +4,9 @@
 #include <cstring>
 
 #include "base/checked_math.h"
+#include "kernels/contract/tables.h"
 #include "kernels/contract/trits.h"
+#include "kernels/registry.h"
 
 namespace sterna::cpu {
 namespace {
@@ -184,6 +186,11 @@ void pack_panel(const PackedLayout& l, const PanelSource& source, uint8_t* panel
       }
     }
   }
+}
+
+void make_tables(const int8_t* act, size_t n_chunks, int bits, uint8_t* to) {
+  const auto make = kernels::find_fn<kernels::TablesFn>(kernels::Family::tables, bits == 1 ? "w1" : "w2");
+  make({act, n_chunks, kernels::tables_at(to, n_chunks, bits)});
 }
 
 }  // namespace sterna::cpu

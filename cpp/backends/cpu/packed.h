@@ -54,4 +54,8 @@ struct PanelSource {
 /// Writes one panel (layout.panel_bytes at `panel`, zeroed before).
 void pack_panel(const PackedLayout& layout, const PanelSource& source, uint8_t* panel);
 
+/// Makes the tables that kernels for codes of `bits` bits, 1 or 2, look up for a row of activations:
+/// kernels::table_bytes() at `to`.
+void make_tables(const int8_t* act, size_t n_chunks, int bits, uint8_t* to);
+
 }  // namespace sterna::cpu

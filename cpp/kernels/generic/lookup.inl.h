@@ -56,9 +56,10 @@ inline __attribute__((always_inline)) void look_up_nibbles(Sums sum[P][T], const
   }
 }
 
-/// Adds lines [first, first + n) of a row, at `codes` and of P - 1 panels `stride` bytes apart, to sum.
 enum class Prefetch { kNo, kPastCache, kYes };
 
+/// Adds lines [first, first + n) of a row, at `codes` and of P - 1 panels `stride` bytes apart, to sum.
+/// Prefetches are `ahead` bytes before the codes.
 template <int P, int T, Prefetch prefetch>
 inline __attribute__((always_inline)) void look_up_lines(Sums sum[P][T], const uint8_t* codes, size_t stride,
                                                          const Tables tables[T], size_t first, size_t n,
