@@ -375,7 +375,7 @@ bool write_json(const Options& o, const std::vector<Row>& rows) {
   std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&now));
   std::string isas;
   for (const IsaInfo& isa : sterna::isas()) {
-    if (isa.supported) isas += (isas.empty() ? "\"" : ", \"") + isa.name + "\"";
+    if (isa.supported) isas += (isas.empty() ? "\"" : ", \"") + std::string(isa.name) + "\"";
   }
   std::fprintf(f,
                "{\n  \"context\": {\"date\": \"%s\", \"cpu\": \"%s\", \"num_cpus\": %d, "

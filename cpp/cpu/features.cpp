@@ -7,8 +7,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
-#include <string>
 
 #include "sterna/cpu.h"
 
@@ -104,21 +102,33 @@ bool has_neon_i8mm() { return false; }
 
 namespace {
 
+/// "model name" of /proc/cpuinfo, read without C++ streams, which allocate.
+struct Name {
+  char text[128] = "unknown";
+  Name() {
+    std::FILE* info = std::fopen("/proc/cpuinfo", "re");
+    if (!info) return;
+    for (char line[256]; std::fgets(line, sizeof line, info);)
+      if (std::sscanf(line, "model name : %127[^\n]", text) == 1) break;
+    std::fclose(info);
+  }
+};
+
 /// CPUs that the cgroup (v2, else v1) grants, rounded up; 0 if there is no limit.
 int cgroup_cpus() {
-  const auto quotient = [](double quota, double period) {
-    return quota > 0 && period > 0 ? int(quota / period + 0.999) : 0;
+  const auto scan = [](const char* path, const char* format, auto... numbers) {
+    std::FILE* file = std::fopen(path, "re");
+    if (!file) return -1;
+    const int n = std::fscanf(file, format, numbers...);
+    std::fclose(file);
+    return n;
   };
-  if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); v2) {
-    std::string quota;
-    double period = 0;
-    v2 >> quota >> period;
-    return quota.empty() || quota == "max" ? 0 : quotient(std::strtod(quota.c_str(), nullptr), period);
-  }
   double quota = 0, period = 0;
-  std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") >> quota;
-  std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_period_us") >> period;
-  return quotient(quota, period);
+  if (scan("/sys/fs/cgroup/cpu.max", "%lf %lf", &quota, &period) < 0) {  // there it may also be "max"
+    scan("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "%lf", &quota);
+    scan("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "%lf", &period);
+  }
+  return quota > 0 && period > 0 ? int(quota / period + 0.999) : 0;
 }
 
 }  // namespace
@@ -126,12 +136,9 @@ int cgroup_cpus() {
 
 namespace sterna {
 
-std::string cpu_name() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);)
-    if (line.rfind("model name", 0) == 0)
-      if (const size_t colon = line.find(": "); colon != std::string::npos) return line.substr(colon + 2);
-  return "unknown";
+const char* cpu_name() {
+  static const cpu::Name name;
+  return name.text;
 }
 
 int usable_cpus() {

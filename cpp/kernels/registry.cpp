@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string>
 
+#include "base/public_call.h"
 #include "cpu/features.h"
 #include "sterna/cpu.h"
 
@@ -27,11 +28,24 @@ std::string names() {
   return s;
 }
 
+/// Position of a name in isas(); their number if it is not there.
+size_t position(std::string_view name) {
+  size_t i = 0;
+  while (i < isas().size() && name != isas()[i].name) i++;
+  return i;
+}
+
+bool is_auto(std::string_view name) { return name.empty() || name == "auto"; }
+
+std::string_view environment() {
+  const char* env = std::getenv("STERNA_ISA");
+  return env ? env : "";
+}
+
 /// Index of a name in isas(); kNotForced for "" and "auto".
 Result<size_t> index_of(std::string_view name, const char* who) {
-  if (name.empty() || name == "auto") return kNotForced;
-  for (size_t i = 0; i < isas().size(); i++) {
-    if (name != isas()[i].name) continue;
+  if (is_auto(name)) return kNotForced;
+  if (const size_t i = position(name); i < isas().size()) {
     if (isas()[i].supported()) return i;
     return Status(Code::kUnsupported, std::string("[") + who + "] instruction set '" + std::string(name) +
                                           "' needs " + isas()[i].requires_ +
@@ -53,6 +67,16 @@ size_t first_supported() {
   return isas().size() - 1;
 }
 
+/// Calls more(kernel) for each that may be chosen, the best ISA's first, as long as it returns true.
+template <class More>
+void visit(Family family, std::string_view variant, More more) {
+  for (size_t i = first_active(); i < isas().size(); i++) {
+    if (!isas()[i].supported()) continue;
+    for (const Kernel* k : isas()[i].kernels)
+      if (k->family == family && variant == k->variant && !more(k)) return;
+  }
+}
+
 }  // namespace
 
 std::span<const Isa> isas() {
@@ -66,30 +90,34 @@ std::span<const Isa> isas() {
 
 Result<size_t> first_active_isa() {
   if (const size_t forced = forced_isa.load(); forced != kNotForced) return forced;
-  const char* env = std::getenv("STERNA_ISA");
-  STERNA_ASSIGN(const size_t wanted, index_of(env ? env : "", "STERNA_ISA"));
+  STERNA_ASSIGN(const size_t wanted, index_of(environment(), "STERNA_ISA"));
   return wanted == kNotForced ? first_supported() : wanted;
 }
 
-bool isa_is_forced() {
-  const char* env = std::getenv("STERNA_ISA");
-  return forced_isa.load() != kNotForced || !(!env || !*env || env == std::string_view("auto"));
+size_t first_active() {
+  if (const size_t forced = forced_isa.load(); forced != kNotForced) return forced;
+  const size_t wanted = is_auto(environment()) ? isas().size() : position(environment());
+  return wanted < isas().size() && isas()[wanted].supported() ? wanted : first_supported();
 }
+
+bool isa_is_forced() { return forced_isa.load() != kNotForced || !is_auto(environment()); }
 
 std::vector<const Kernel*> candidates(Family family, std::string_view variant) {
   std::vector<const Kernel*> found;
-  const auto first = first_active_isa();
-  for (size_t i = first.ok() ? first.value() : first_supported(); i < isas().size(); i++) {
-    if (!isas()[i].supported()) continue;
-    for (const Kernel* k : isas()[i].kernels)
-      if (k->family == family && variant == k->variant) found.push_back(k);
-  }
+  visit(family, variant, [&](const Kernel* k) {
+    found.push_back(k);
+    return true;
+  });
   return found;
 }
 
 const Kernel* find(Family family, std::string_view variant) {
-  const auto all = candidates(family, variant);
-  return all.empty() ? nullptr : all.front();
+  const Kernel* found = nullptr;
+  visit(family, variant, [&](const Kernel* k) {
+    found = k;
+    return false;
+  });
+  return found;
 }
 
 std::string full_name(const Kernel& k) {
@@ -100,21 +128,23 @@ std::string full_name(const Kernel& k) {
 
 namespace sterna {
 
-std::vector<IsaInfo> isas() {
-  const auto first = kernels::first_active_isa();
-  std::vector<IsaInfo> out;
-  for (size_t i = 0; i < kernels::isas().size(); i++) {
-    const kernels::Isa& isa = kernels::isas()[i];
-    out.push_back(
-        {isa.name, isa.requires_, isa.supported(), isa.supported() && first.ok() && i >= first.value()});
-  }
-  return out;
+std::span<const IsaInfo> isas() {
+#define STERNA_ISA_ENTRY(name, needs) {#name, needs, cpu::has_##name()},
+  static const IsaInfo list[] = {
+#include "kernels/isas.inc"
+  };
+#undef STERNA_ISA_ENTRY
+  return list;
 }
 
+bool IsaInfo::active() const { return supported && kernels::position(name) >= kernels::first_active(); }
+
 Status force_isa(std::string_view name) {
-  STERNA_ASSIGN(const size_t index, kernels::index_of(name, "force_isa"));
-  kernels::forced_isa = index;
-  return {};
+  return public_call("force_isa", [&](FloatEnvironment&) -> Status {
+    STERNA_ASSIGN(const size_t index, kernels::index_of(name, "force_isa"));
+    kernels::forced_isa = index;
+    return {};
+  });
 }
 
 }  // namespace sterna

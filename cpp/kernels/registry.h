@@ -47,5 +47,7 @@ bool isa_is_forced();
 /// Index in isas() below which kernels are not chosen (0 = the best supported); kUnsupported if STERNA_ISA is
 /// wrong.
 Result<size_t> first_active_isa();
+/// The same without an error: a wrong STERNA_ISA counts as none. Like find(), it allocates nothing.
+size_t first_active();
 
 }  // namespace sterna::kernels

@@ -27,44 +27,13 @@ Status Decoder::allocate(cpu::KvType kv_type) {
                   "[model] no memory for passes of " + std::to_string(n) + " tokens; use a smaller n_batch");
   STERNA_RETURN_IF_ERROR(kv_cache_.reserve(kv_type, {s.n_layer, s.n_head_kv, s.head_dim, n_ctx_}));
   STERNA_RETURN_IF_ERROR(attention_.reserve(kv_cache_.shape(), s.n_head, pool_.size()));
-  std::vector<const cpu::Weight*> all;
-  for (const auto& [tensor, weight] : weights_) all.push_back(weight);
-  return acts_.reserve(n, std::max({s.n_embd, q, s.n_ff}), all);
+  return acts_.reserve(n, std::max({s.n_embd, q, s.n_ff}), weights_);
 }
 
-uint64_t Decoder::weight_bytes() const {
-  uint64_t n = 0;
-  for (const auto& [tensor, weight] : weights_) n += weight->bytes();
-  return n;
-}
+uint64_t Decoder::weight_bytes() const { return storage_.bytes() + embedding_copy_.bytes(); }
 
 uint64_t Decoder::bytes_per_token() const {
-  return weight_bytes() + formats::row_bytes(*embedding_format_, spec_.n_embd);
-}
-
-std::vector<TensorInfo> Decoder::tensors() const {
-  std::vector<TensorInfo> out;
-  for (const GgufTensor& t : file_->tensors()) {
-    TensorInfo info{
-        t.name, t.format, t.shape, t.bytes, "", "",
-    };
-    for (const auto& [tensor, weight] : weights_)
-      if (tensor == &t) {
-        info.kernel = weight->kernel;
-        const formats::CodeSpec& c = weight->layout.spec;
-        info.why = weight->fgemm ? "float weights are read in file order"
-                                 : std::to_string(c.bits) + "-bit codes, " +
-                                       (c.fold == Fold::kRow ? std::string("one scale a row")
-                                                             : "scales per " + std::to_string(c.block)) +
-                                       "; packed in panels of 16 rows; choice " + weight->why;
-        if (weight == &head_) {
-          if (t.name == "token_embd.weight") info.why += "; also the output matrix";
-          if (screen_) info.why += "; screened with two 4-bit planes";
-        }
-      }
-    out.push_back(std::move(info));
-  }
-  return out;
+  return storage_.bytes() + formats::row_bytes(*embedding_format_, spec_.n_embd);
 }
 
 void Decoder::embed(int32_t token, float* out) const {

@@ -59,9 +59,9 @@ class Decoder {
     HeadOptions head = {};
   };
 
-  /// Checks every tensor against `spec` and packs the weights; `file` must outlive the Decoder. `progress`
-  /// may be empty. Errors: kCorrupt (missing, misshapen, not finite), kUnsupported (a tensor that the graph
-  /// has no place for), kOutOfMemory.
+  /// Checks every tensor against `spec`, packs the weights and copies what is read as it is; `file` is not
+  /// needed afterwards. `progress` may be empty. Errors: kCorrupt (missing, misshapen, not finite),
+  /// kUnsupported (a tensor that the graph has no place for), kOutOfMemory.
   static Result<std::unique_ptr<Decoder>> load(const GgufFile& file, DecoderSpec spec, ThreadPool& pool,
                                                const PassOptions& options,
                                                const std::function<bool(float)>& progress);
@@ -74,7 +74,7 @@ class Decoder {
   uint64_t bytes_per_token() const;  ///< Weight bytes that decoding one token reads.
   uint64_t kv_bytes_per_token() const { return kv_cache_.bytes_per_token(); }
   uint64_t screen_bytes() const { return screen_ ? screen_->bytes() : 0; }
-  std::vector<TensorInfo> tensors() const;  ///< With the kernel of each.
+  const std::vector<TensorInfo>& tensors() const { return tensors_; }  ///< With the kernel of each.
 
   /// Runs up to n_batch tokens at positions pos, pos+1, ... and keeps their keys and values. Afterwards
   /// logits() can give the last n_wanted tokens' logits. kCancelled if keep_going (may be empty), asked
@@ -108,11 +108,12 @@ class Decoder {
   std::vector<float> head_bias_;
   std::unique_ptr<cpu::Screen> screen_;
   const formats::Format* embedding_format_ = nullptr;
-  const uint8_t* embedding_ = nullptr;  // in the file
+  const uint8_t* embedding_ = nullptr;  // rows as in the file: the output matrix, or the copy
+  Buffer embedding_copy_;
   float embedding_scale_ = 1;
-  Buffer storage_;  // all packed weights
-  const GgufFile* file_ = nullptr;
-  std::vector<std::pair<const GgufTensor*, const cpu::Weight*>> weights_;
+  Buffer storage_;  // all other weights
+  std::vector<const cpu::Weight*> weights_;
+  std::vector<TensorInfo> tensors_;
 
   cpu::KvCache kv_cache_;
   cpu::Attention attention_;

@@ -1,6 +1,7 @@
 // Loading a Decoder: every tensor that the graph needs must be there with the right shape, every tensor that
-// the graph has no place for is refused if it would change the result; then the weights are packed one by one
-// and their source pages released.
+// the graph has no place for is refused if it would change the result; then the weights are packed, or copied
+// as they are, one by one, and their source pages released. Nothing reads the file afterwards: what happens
+// to it then is nobody's concern.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -61,6 +62,8 @@ class Decoder::Loader {
     STERNA_RETURN_IF_ERROR(refuse_leftovers());
     STERNA_RETURN_IF_ERROR(pack());
     STERNA_RETURN_IF_ERROR(screen_head());
+    STERNA_RETURN_IF_ERROR(keep_embedding());
+    describe_tensors();
     if (progress_ && !progress_(1.0f)) return Status(Code::kCancelled, "[model] loading was cancelled");
     return {};
   }
@@ -173,7 +176,6 @@ class Decoder::Loader {
     const uint64_t shape[] = {d_.spec_.n_embd, d_.n_vocab_};
     STERNA_RETURN_IF_ERROR(find(t->name, shape, true).status());
     STERNA_ASSIGN(d_.embedding_format_, matrix_format(*t));
-    d_.embedding_ = t->data;
     d_.embedding_scale_ = formats::tensor_scale(*d_.embedding_format_, t->data, d_.spec_.n_embd, d_.n_vocab_);
     return {};
   }
@@ -213,8 +215,8 @@ class Decoder::Loader {
       *p.weight = std::move(w.value());
       p.weight->out_scale = p.out_scale;
       p.weight->bias = p.bias->empty() ? nullptr : p.bias->data();
-      d_.weights_.push_back({p.tensor, p.weight});
-      if (p.weight->qgemm) file_.release(*p.tensor);
+      d_.weights_.push_back(p.weight);
+      if (&p != &plans_.back()) file_.release(*p.tensor);  // screening reads the output matrix again
       done += cpu::packed_bytes(*p.packed, p.rows, p.depth);
     }
     return {};
@@ -248,8 +250,47 @@ class Decoder::Loader {
     auto screen = cpu::Screen::make(p.source(), *p.weight, d_.pool_);
     if (!screen.ok()) return error(p.tensor->name, screen.status().message(), screen.status().code());
     d_.screen_ = std::move(screen.value());
-    if (p.weight->qgemm) file_.release(*p.tensor);
     return {};
+  }
+
+  /// Rows of the embedding as in the file: those of the output matrix, if that holds the same, or a copy.
+  Status keep_embedding() {
+    const GgufTensor& t = *file_.find_tensor("token_embd.weight");
+    const Plan& head = plans_.back();
+    const size_t bytes = d_.n_vocab_ * formats::row_bytes(*d_.embedding_format_, d_.spec_.n_embd);
+    if (head.tensor == &t && head.weight->fgemm) {
+      d_.embedding_ = head.weight->data;
+    } else {
+      d_.embedding_copy_ = Buffer::allocate(bytes);
+      if (d_.embedding_copy_.empty())
+        return error(t.name, "no memory for its " + std::to_string(bytes) + " bytes", Code::kOutOfMemory);
+      std::memcpy(d_.embedding_copy_.data(), t.data, bytes);
+      d_.embedding_ = d_.embedding_copy_.data();
+    }
+    file_.release(t);
+    file_.release(*head.tensor);
+    return {};
+  }
+
+  /// What tensors() tells.
+  void describe_tensors() {
+    for (const GgufTensor& t : file_.tensors()) {
+      TensorInfo info{t.name, t.format, t.shape, t.bytes, "", ""};
+      for (const Plan& p : plans_) {
+        if (p.tensor != &t) continue;
+        const formats::CodeSpec& c = p.weight->layout.spec;
+        info.kernel = p.weight->kernel;
+        info.why = p.weight->fgemm ? "float weights are read as they are in the file"
+                                   : std::to_string(c.bits) + "-bit codes, " +
+                                         (c.fold == Fold::kRow ? std::string("one scale a row")
+                                                               : "scales per " + std::to_string(c.block)) +
+                                         "; packed in panels of 16 rows; choice " + p.weight->why;
+        if (p.weight != &d_.head_) continue;
+        if (t.name == "token_embd.weight") info.why += "; also the output matrix";
+        if (d_.screen_) info.why += "; screened with two 4-bit planes";
+      }
+      d_.tensors_.push_back(std::move(info));
+    }
   }
 
   Decoder& d_;
@@ -264,7 +305,6 @@ Result<std::unique_ptr<Decoder>> Decoder::load(const GgufFile& file, DecoderSpec
                                                const PassOptions& options,
                                                const std::function<bool(float)>& progress) {
   std::unique_ptr<Decoder> d(new Decoder(std::move(spec), pool));
-  d->file_ = &file;
   d->n_ctx_ = options.n_ctx;
   d->n_batch_ = std::min(options.n_batch, options.n_ctx);
   STERNA_RETURN_IF_ERROR(Loader(*d, file, options.head, progress).run());

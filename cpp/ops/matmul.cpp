@@ -5,14 +5,14 @@
 #include <array>
 #include <cmath>
 #include <cstring>
-#include <mutex>
-#include <new>
 #include <string>
 #include <vector>
 
 #include "backends/cpu/linear.h"
 #include "base/checked_math.h"
+#include "base/public_call.h"
 #include "ops/act_bits.h"
+#include "threads/fork.h"
 
 namespace sterna {
 namespace {
@@ -28,7 +28,7 @@ struct PackedWeights::Impl {
   int bits = 0;
   std::array<uint8_t, 16> codebook{};
   // Threads, quantized rows and products of the last call, kept for the next one of the same size.
-  std::mutex mutex;
+  Turn turn;
   std::unique_ptr<ThreadPool> pool;
   cpu::Activations acts;
   Buffer products;
@@ -59,6 +59,8 @@ struct PackedWeights::Impl {
     storage.push_back(std::move(packed));
     return {};
   }
+
+  Status matmul(std::span<const float> x, std::span<float> out, size_t n_tokens, int n_threads, int act_bits);
 };
 
 PackedWeights::PackedWeights(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -103,105 +105,111 @@ formats::CodeSpec binary_spec(size_t block) {
 }  // namespace
 
 Result<PackedWeights> PackedWeights::pack(std::span<const uint8_t> codes, std::span<const float> scales,
-                                          size_t rows, size_t depth, const PackOptions& o) try {
-  if (o.bits < 1 || o.bits > 8) return bad("bits, got " + std::to_string(o.bits) + ", expected 1 to 8");
-  if (o.zero < 0 || o.zero > 255) return bad("zero, got " + std::to_string(o.zero) + ", expected 0 to 255");
-  if (!o.codebook.empty() && (o.bits > 4 || o.codebook.size() != size_t(1) << o.bits))
-    return bad("codebook, got " + num(o.codebook.size()) + " values for " + std::to_string(o.bits) +
-               " bits, expected 2^bits values and at most 4 bits");
-  STERNA_RETURN_IF_ERROR(check_matrices(codes, scales, 1, rows, depth, o.block, 1 << o.bits));
-  auto impl = std::make_unique<Impl>();
-  impl->bits = o.bits;
-  formats::CodeSpec spec = binary_spec(o.block);
-  if (!o.codebook.empty()) {  // kernels take unsigned values
-    for (size_t i = 0; i < o.codebook.size(); i++) impl->codebook[i] = uint8_t(o.codebook[i] + 128);
-    spec.bits = 4, spec.mul = 1, spec.zero = 128, spec.codebook = impl->codebook.data();
-  } else if (o.bits > 1) {
-    spec.bits = uint8_t(o.bits == 7 ? 8 : o.bits), spec.mul = 1, spec.zero = int16_t(o.zero);
-  }
-  STERNA_RETURN_IF_ERROR(impl->add(codes, scales, rows, depth, spec));
-  return PackedWeights(std::move(impl));
-} catch (const std::bad_alloc&) {
-  return Status(Code::kOutOfMemory, "[pack] no memory");
+                                          size_t rows, size_t depth, const PackOptions& o) {
+  return public_call("pack", [&](FloatEnvironment&) -> Result<PackedWeights> {
+    if (o.bits < 1 || o.bits > 8) return bad("bits, got " + std::to_string(o.bits) + ", expected 1 to 8");
+    if (o.zero < 0 || o.zero > 255) return bad("zero, got " + std::to_string(o.zero) + ", expected 0 to 255");
+    if (!o.codebook.empty() && (o.bits > 4 || o.codebook.size() != size_t(1) << o.bits))
+      return bad("codebook, got " + num(o.codebook.size()) + " values for " + std::to_string(o.bits) +
+                 " bits, expected 2^bits values and at most 4 bits");
+    STERNA_RETURN_IF_ERROR(check_matrices(codes, scales, 1, rows, depth, o.block, 1 << o.bits));
+    auto impl = std::make_unique<Impl>();
+    impl->bits = o.bits;
+    formats::CodeSpec spec = binary_spec(o.block);
+    if (!o.codebook.empty()) {  // kernels take unsigned values
+      for (size_t i = 0; i < o.codebook.size(); i++) impl->codebook[i] = uint8_t(o.codebook[i] + 128);
+      spec.bits = 4, spec.mul = 1, spec.zero = 128, spec.codebook = impl->codebook.data();
+    } else if (o.bits > 1) {
+      spec.bits = uint8_t(o.bits == 7 ? 8 : o.bits), spec.mul = 1, spec.zero = int16_t(o.zero);
+    }
+    STERNA_RETURN_IF_ERROR(impl->add(codes, scales, rows, depth, spec));
+    return PackedWeights(std::move(impl));
+  });
 }
 
 Result<PackedWeights> PackedWeights::pack_bcq(std::span<const uint8_t> codes, std::span<const float> scales,
-                                              size_t n_planes, size_t rows, size_t depth, size_t block) try {
-  if (n_planes < 1 || n_planes > 8) return bad("planes, got " + num(n_planes) + ", expected 1 to 8");
-  STERNA_RETURN_IF_ERROR(check_matrices(codes, scales, n_planes, rows, depth, block, 2));
-  auto impl = std::make_unique<Impl>();
-  impl->bits = int(n_planes);
-  for (size_t p = 0; p < n_planes; p++) {
-    const size_t n = codes.size() / n_planes, n_scales = scales.size() / n_planes;
-    STERNA_RETURN_IF_ERROR(impl->add(codes.subspan(p * n, n), scales.subspan(p * n_scales, n_scales), rows,
-                                     depth, binary_spec(block)));
-  }
-  return PackedWeights(std::move(impl));
-} catch (const std::bad_alloc&) {
-  return Status(Code::kOutOfMemory, "[pack] no memory");
+                                              size_t n_planes, size_t rows, size_t depth, size_t block) {
+  return public_call("pack", [&](FloatEnvironment&) -> Result<PackedWeights> {
+    if (n_planes < 1 || n_planes > 8) return bad("planes, got " + num(n_planes) + ", expected 1 to 8");
+    STERNA_RETURN_IF_ERROR(check_matrices(codes, scales, n_planes, rows, depth, block, 2));
+    auto impl = std::make_unique<Impl>();
+    impl->bits = int(n_planes);
+    for (size_t p = 0; p < n_planes; p++) {
+      const size_t n = codes.size() / n_planes, n_scales = scales.size() / n_planes;
+      STERNA_RETURN_IF_ERROR(impl->add(codes.subspan(p * n, n), scales.subspan(p * n_scales, n_scales), rows,
+                                       depth, binary_spec(block)));
+    }
+    return PackedWeights(std::move(impl));
+  });
 }
 
-Status PackedWeights::matmul(std::span<const float> x, std::span<float> out, size_t n_tokens, int n_threads,
-                             int act_bits) const try {
-  if (n_tokens == 0 || x.size() / n_tokens != depth() || x.size() % n_tokens)
-    return Status(Code::kInvalidArgument, "[matmul] x, got " + num(x.size()) + " elements for " +
-                                              num(n_tokens) + " rows, expected rows of depth " +
-                                              num(depth()));
-  if (out.size() != n_tokens * rows())
-    return Status(Code::kInvalidArgument,
-                  "[matmul] out, got " + num(out.size()) + " elements, expected " + num(n_tokens * rows()));
-  if (act_bits != 4 && act_bits != 8 && act_bits != 16)
-    return Status(Code::kInvalidArgument,
-                  "[matmul] act_bits, got " + std::to_string(act_bits) + ", expected 4, 8 or 16");
-  Impl& m = *impl_;
-  const std::lock_guard lock(m.mutex);
-  if (!m.pool || m.pool->size() != n_threads) {
-    STERNA_ASSIGN(m.pool, ThreadPool::create(n_threads));
+/// What PackedWeights::matmul() does with checked arguments when it has its turn.
+Status PackedWeights::Impl::matmul(std::span<const float> x, std::span<float> out, size_t n_tokens,
+                                   int n_threads, int act_bits) {
+  const size_t rows = weights[0].rows, depth = weights[0].depth;
+  if (!pool || pool->size() != n_threads) {
+    STERNA_ASSIGN(pool, ThreadPool::create(n_threads));
   }
-  const cpu::Weight* weights[] = {&m.weights[0]};  // all planes read the same form
+  const cpu::Weight* const reader[] = {&weights[0]};  // all planes read the same form
   const size_t act_planes = act_bits == 16 ? 2 : 1, n = act_planes * n_tokens;
-  if (m.acts_rows < n) {
-    m.acts_rows = 0;
-    STERNA_RETURN_IF_ERROR(m.acts.reserve(n, depth(), weights));
-    m.acts_rows = n;
+  if (acts_rows < n) {
+    acts_rows = 0;
+    STERNA_RETURN_IF_ERROR(acts.reserve(n, depth, reader));
+    acts_rows = n;
   }
-  m.acts.begin(depth(), weights);
-  m.pool->run(n_tokens, [&](size_t t) {
-    const float* row = x.data() + t * depth();
-    if (act_bits != 8) return quantize_act(act_bits, row, depth(), m.acts.form(*weights[0]), act_planes * t);
-    std::memcpy(m.acts.row(t), row, depth() * sizeof(float));
-    m.acts.quantize(t);
+  acts.begin(depth, reader);
+  pool->run(n_tokens, [&](size_t t) {
+    const float* row = x.data() + t * depth;
+    if (act_bits != 8) return quantize_act(act_bits, row, depth, acts.form(weights[0]), act_planes * t);
+    std::memcpy(acts.row(t), row, depth * sizeof(float));
+    acts.quantize(t);
   });
-  const size_t n_weights = m.weights.size(), parts = act_planes * n_weights;
+  const size_t n_weights = weights.size(), parts = act_planes * n_weights;
   if (parts == 1) {
-    const cpu::Product product{weights[0], out.data(), rows()};
-    cpu::matmul(*m.pool, m.acts, 0, n, {&product, 1});
+    const cpu::Product product{&weights[0], out.data(), rows};
+    cpu::matmul(*pool, acts, 0, n, {&product, 1});
     return {};
   }
   // Rows of the products: for each token the planes of x, each with the planes of the weights side by side.
-  const size_t bytes = n * n_weights * rows() * sizeof(float);
-  if (m.products.bytes() < bytes) m.products = Buffer::allocate(bytes);
-  if (m.products.empty())
-    return Status(Code::kOutOfMemory, "[matmul] no memory for " + num(bytes) + " bytes");
-  std::vector<cpu::Product> products;
+  const size_t bytes = n * n_weights * rows * sizeof(float);
+  if (products.bytes() < bytes) products = Buffer::allocate(bytes);
+  if (products.empty()) return Status(Code::kOutOfMemory, "[matmul] no memory for " + num(bytes) + " bytes");
+  std::vector<cpu::Product> all;
   for (size_t p = 0; p < n_weights; p++)
-    products.push_back({&m.weights[p], m.products.as<float>() + p * rows(), n_weights * rows()});
-  cpu::matmul(*m.pool, m.acts, 0, n, products);
-  m.pool->run(n_tokens, [&](size_t t) {
-    const float* y = m.products.as<float>() + t * parts * rows();
-    for (size_t r = 0; r < rows(); r++) {
+    all.push_back({&weights[p], products.as<float>() + p * rows, n_weights * rows});
+  cpu::matmul(*pool, acts, 0, n, all);
+  pool->run(n_tokens, [&](size_t t) {
+    const float* y = products.as<float>() + t * parts * rows;
+    for (size_t r = 0; r < rows; r++) {
       const auto product = [&](size_t p) {
-        const float* of = y + p * rows() + r;
-        return act_planes == 2 ? of[0] + of[n_weights * rows()] : of[0];
+        const float* of = y + p * rows + r;
+        return act_planes == 2 ? of[0] + of[n_weights * rows] : of[0];
       };
       float sum = product(0);
       for (size_t p = 1; p < n_weights; p++) sum += product(p);
-      out[t * rows() + r] = sum;
+      out[t * rows + r] = sum;
     }
   });
   return {};
-} catch (const std::bad_alloc&) {
-  return Status(Code::kOutOfMemory, "[matmul] no memory");
+}
+
+Status PackedWeights::matmul(std::span<const float> x, std::span<float> out, size_t n_tokens, int n_threads,
+                             int act_bits) const {
+  return public_call("matmul", [&](FloatEnvironment&) -> Status {
+    if (n_tokens == 0 && x.empty() && out.empty()) return {};
+    if (n_tokens == 0 || x.size() / n_tokens != depth() || x.size() % n_tokens)
+      return Status(Code::kInvalidArgument, "[matmul] x, got " + num(x.size()) + " elements for " +
+                                                num(n_tokens) + " rows, expected rows of depth " +
+                                                num(depth()));
+    if (out.size() != n_tokens * rows())
+      return Status(Code::kInvalidArgument,
+                    "[matmul] out, got " + num(out.size()) + " elements, expected " + num(n_tokens * rows()));
+    if (act_bits != 4 && act_bits != 8 && act_bits != 16)
+      return Status(Code::kInvalidArgument,
+                    "[matmul] act_bits, got " + std::to_string(act_bits) + ", expected 4, 8 or 16");
+    return in_turn(impl_->turn, "matmul",
+                   [&] { return impl_->matmul(x, out, n_tokens, n_threads, act_bits); });
+  });
 }
 
 size_t PackedWeights::rows() const { return impl_->weights[0].rows; }
@@ -211,22 +219,25 @@ size_t PackedWeights::bytes() const { return impl_->weights.size() * impl_->weig
 const char* PackedWeights::kernel() const { return impl_->weights[0].kernel.c_str(); }
 
 Status dequantize(const char* format, std::span<const uint8_t> data, size_t row_elems, std::span<float> out) {
-  const formats::Format* f = formats::by_name(format);
-  if (!f) return Status(Code::kUnsupported, std::string("[dequantize] unknown format '") + format + "'");
-  if (row_elems == 0 || row_elems % f->block_elems || out.size() % row_elems)
-    return Status(Code::kInvalidArgument,
-                  "[dequantize] row of " + num(row_elems) + " elements and output of " + num(out.size()) +
-                      ", expected whole rows of a multiple of " + num(f->block_elems));
-  const size_t rows = out.size() / row_elems;
-  uint64_t bytes;
-  if (!formats::tensor_bytes(*f, row_elems, rows, &bytes) || bytes != data.size())
-    return Status(Code::kInvalidArgument,
-                  "[dequantize] data, got " + num(data.size()) + " bytes for " + num(rows) + " rows");
-  const float scale = formats::tensor_scale(*f, data.data(), row_elems, rows);
-  for (size_t r = 0; r < rows; r++)
-    f->decode(data.data() + r * formats::row_bytes(*f, row_elems), row_elems, scale,
-              out.data() + r * row_elems);
-  return {};
+  return public_call("dequantize", [&](FloatEnvironment&) -> Status {
+    const formats::Format* f = formats::by_name(format);
+    if (!f) return Status(Code::kUnsupported, std::string("[dequantize] unknown format '") + format + "'");
+    if (row_elems == 0 || row_elems % f->block_elems || out.size() % row_elems)
+      return Status(Code::kInvalidArgument,
+                    "[dequantize] row of " + num(row_elems) + " elements and output of " + num(out.size()) +
+                        ", expected whole rows of a multiple of " + num(f->block_elems));
+    const size_t rows = out.size() / row_elems;
+    if (rows == 0 && data.empty()) return {};
+    uint64_t bytes;
+    if (!formats::tensor_bytes(*f, row_elems, rows, &bytes) || bytes != data.size())
+      return Status(Code::kInvalidArgument,
+                    "[dequantize] data, got " + num(data.size()) + " bytes for " + num(rows) + " rows");
+    const float scale = formats::tensor_scale(*f, data.data(), row_elems, rows);
+    for (size_t r = 0; r < rows; r++)
+      f->decode(data.data() + r * formats::row_bytes(*f, row_elems), row_elems, scale,
+                out.data() + r * row_elems);
+    return {};
+  });
 }
 
 }  // namespace sterna

@@ -1,11 +1,11 @@
-// The public Model: loading, and the one place where calls are serialized and memory failures become errors.
+// The public Model: loading, and the one place where calls are serialized.
 #include "sterna/model.h"
 
 #include <algorithm>
 #include <chrono>
 #include <map>
-#include <new>
 
+#include "base/public_call.h"
 #include "kernels/registry.h"
 #include "models/architecture.h"
 #include "runtime/session.h"
@@ -41,14 +41,54 @@ std::string printable(const GgufValue& value) {
       value);
 }
 
-/// Runs f, turning a failed allocation into a Status.
-template <class F>
-auto guarded(const char* who, F f) -> decltype(f()) {
-  try {
-    return f();
-  } catch (const std::bad_alloc&) {
-    return Status(Code::kOutOfMemory, std::string("[") + who + "] no memory");
+Result<models::HeadOptions> head_options(const LoadOptions& o) {
+  models::HeadOptions head;
+  if (o.screen != "auto" && o.screen != "on" && o.screen != "off")
+    return invalid("screen, got '" + o.screen + "', expected auto, on or off");
+  using Choice = models::HeadOptions::Screen;
+  head.screen = o.screen == "on" ? Choice::kOn : o.screen == "off" ? Choice::kOff : Choice::kAuto;
+  if (o.head_bits != 0 && o.head_bits != 4 && o.head_bits != 6 && o.head_bits != 8)
+    return invalid("head_bits, got " + std::to_string(o.head_bits) +
+                   ", expected 8, 6, 4, or 0 (as in the file)");
+  head.bits = o.head_bits;
+  return head;
+}
+
+/// What the file says of itself, for info().
+Status describe_file(const GgufFile& file, ModelInfo& i) {
+  STERNA_ASSIGN(i.name, file.get_string("general.name", ""));
+  STERNA_ASSIGN(i.architecture, file.get_string("general.architecture", ""));
+  STERNA_ASSIGN(i.chat_template, file.get_string("tokenizer.chat_template", ""));
+  i.file_bytes = file.file_bytes();
+  std::map<std::string, uint64_t> by_format;
+  for (const GgufTensor& tensor : file.tensors()) {
+    uint64_t n = 1;
+    for (uint64_t ne : tensor.shape) n *= ne;
+    i.n_params += n;
+    if (tensor.name.rfind("blk.", 0) == 0) by_format[tensor.format] += n;
   }
+  uint64_t most = 0;
+  for (const auto& [format, n] : by_format)
+    if (n > most) most = n, i.main_format = format;
+  return {};
+}
+
+void describe_model(const runtime::Session& s, ModelInfo& i) {
+  const models::DecoderSpec& d = s.decoder->spec();
+  const text::Tokenizer& t = *s.tokenizer;
+  i.tokenizer = t.model(), i.pre = t.pre(), i.activation = d.activation;
+  i.weight_bytes = s.decoder->weight_bytes(), i.bytes_per_token = s.decoder->bytes_per_token();
+  i.kv_bytes_per_token = s.decoder->kv_bytes_per_token();
+  i.screen_bytes = s.decoder->screen_bytes();
+  i.n_layer = d.n_layer, i.n_embd = d.n_embd, i.n_ff = d.n_ff, i.n_head = d.n_head, i.n_head_kv = d.n_head_kv;
+  i.head_dim = d.head_dim, i.n_vocab = s.decoder->n_vocab(), i.n_ctx_train = d.n_ctx_train;
+  i.n_ctx = s.decoder->n_ctx();
+  i.n_threads = s.pool->size();
+  const auto text_of = [&](int32_t id) { return id >= 0 ? t.text(id) : std::string(); };
+  i.bos = t.bos(), i.eos = t.eos(), i.eot = t.eot(), i.add_bos = t.add_bos();
+  i.bos_text = text_of(i.bos), i.eos_text = text_of(i.eos);
+  i.warnings = t.warnings();
+  i.warnings.insert(i.warnings.end(), d.warnings.begin(), d.warnings.end());
 }
 
 Result<std::unique_ptr<runtime::Session>> load_session(const std::string& path, const LoadOptions& o) {
@@ -61,22 +101,13 @@ Result<std::unique_ptr<runtime::Session>> load_session(const std::string& path, 
   if (o.n_batch < 1 || o.n_batch > 65536)
     return invalid("n_batch, got " + std::to_string(o.n_batch) + ", expected 1 to 65536");
   STERNA_ASSIGN(const cpu::KvType kv_type, cpu::kv_type(o.kv_type));
-  models::HeadOptions head;
-  if (o.screen != "auto" && o.screen != "on" && o.screen != "off")
-    return invalid("screen, got '" + o.screen + "', expected auto, on or off");
-  using Choice = models::HeadOptions::Screen;
-  head.screen = o.screen == "on" ? Choice::kOn : o.screen == "off" ? Choice::kOff : Choice::kAuto;
-  if (o.head_bits != 0 && o.head_bits != 4 && o.head_bits != 6 && o.head_bits != 8)
-    return invalid("head_bits, got " + std::to_string(o.head_bits) +
-                   ", expected 8, 6, 4, or 0 (as in the file)");
-  head.bits = o.head_bits;
+  STERNA_ASSIGN(const models::HeadOptions head, head_options(o));
   STERNA_ASSIGN(const size_t first_isa, kernels::first_active_isa());
 
   auto s = std::make_unique<runtime::Session>();
   STERNA_ASSIGN(GgufFile file, GgufFile::open(path));
-  s->file = std::make_unique<GgufFile>(std::move(file));
-  STERNA_ASSIGN(models::DecoderSpec spec, models::read_spec(*s->file, {o.activation}));
-  STERNA_ASSIGN(text::Tokenizer tokenizer, text::Tokenizer::from_gguf(*s->file, {o.pre}));
+  STERNA_ASSIGN(models::DecoderSpec spec, models::read_spec(file, {o.activation}));
+  STERNA_ASSIGN(text::Tokenizer tokenizer, text::Tokenizer::from_gguf(file, {o.pre}));
   s->tokenizer = std::make_unique<text::Tokenizer>(std::move(tokenizer));
   STERNA_ASSIGN(s->pool, ThreadPool::create(o.n_threads.value_or(usable_cpus())));
 
@@ -86,7 +117,7 @@ Result<std::unique_ptr<runtime::Session>> load_session(const std::string& path, 
   if (n_ctx > spec.n_ctx_train)
     spec.warnings.push_back("a context of " + std::to_string(n_ctx) + " tokens is longer than the " +
                             std::to_string(spec.n_ctx_train) + " that the model was made for");
-  STERNA_ASSIGN(s->decoder, models::Decoder::load(*s->file, std::move(spec), *s->pool,
+  STERNA_ASSIGN(s->decoder, models::Decoder::load(file, std::move(spec), *s->pool,
                                                   {n_ctx, size_t(o.n_batch), kv_type, head}, o.progress));
   s->cached.reserve(n_ctx);
   if (s->tokenizer->size() > s->decoder->n_vocab())
@@ -95,39 +126,12 @@ Result<std::unique_ptr<runtime::Session>> load_session(const std::string& path, 
                                       " tokens, but tensor 'token_embd.weight' only " +
                                       std::to_string(s->decoder->n_vocab()) + " rows");
 
-  ModelInfo& i = s->info;
-  const models::DecoderSpec& d = s->decoder->spec();
-  const text::Tokenizer& t = *s->tokenizer;
-  i.path = path;
-  STERNA_ASSIGN(i.name, s->file->get_string("general.name", ""));
-  STERNA_ASSIGN(i.architecture, s->file->get_string("general.architecture", ""));
-  STERNA_ASSIGN(i.chat_template, s->file->get_string("tokenizer.chat_template", ""));
-  i.tokenizer = t.model(), i.pre = t.pre(), i.activation = d.activation;
-  i.file_bytes = s->file->file_bytes();
-  i.weight_bytes = s->decoder->weight_bytes(), i.bytes_per_token = s->decoder->bytes_per_token();
-  i.kv_bytes_per_token = s->decoder->kv_bytes_per_token();
-  i.screen_bytes = s->decoder->screen_bytes();
-  std::map<std::string, uint64_t> by_format;
-  for (const GgufTensor& tensor : s->file->tensors()) {
-    uint64_t n = 1;
-    for (uint64_t ne : tensor.shape) n *= ne;
-    i.n_params += n;
-    if (tensor.name.rfind("blk.", 0) == 0) by_format[tensor.format] += n;
-  }
-  uint64_t most = 0;
-  for (const auto& [format, n] : by_format)
-    if (n > most) most = n, i.main_format = format;
-  i.n_layer = d.n_layer, i.n_embd = d.n_embd, i.n_ff = d.n_ff, i.n_head = d.n_head, i.n_head_kv = d.n_head_kv;
-  i.head_dim = d.head_dim, i.n_vocab = s->decoder->n_vocab(), i.n_ctx_train = d.n_ctx_train,
-  i.n_ctx = s->decoder->n_ctx();
-  i.n_threads = s->pool->size();
-  i.isa = kernels::isas()[first_isa].name;
-  const auto text_of = [&](int32_t id) { return id >= 0 ? t.text(id) : std::string(); };
-  i.bos = t.bos(), i.eos = t.eos(), i.eot = t.eot(), i.add_bos = t.add_bos();
-  i.bos_text = text_of(i.bos), i.eos_text = text_of(i.eos);
-  i.warnings = t.warnings();
-  i.warnings.insert(i.warnings.end(), d.warnings.begin(), d.warnings.end());
-  i.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  s->info.path = path;
+  STERNA_RETURN_IF_ERROR(describe_file(file, s->info));
+  describe_model(*s, s->info);
+  s->info.isa = kernels::isas()[first_isa].name;
+  for (const GgufKey& k : file.keys()) s->metadata.emplace_back(k.name, printable(k.value));
+  s->info.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return s;
 }
 
@@ -143,65 +147,73 @@ Model& Model::operator=(Model&&) noexcept = default;
 Model::~Model() = default;
 
 Result<Model> Model::load(const std::string& path, const LoadOptions& options) {
-  return guarded("load", [&]() -> Result<Model> {
+  return public_call("load", [&](FloatEnvironment& env) -> Result<Model> {
+    LoadOptions ours = options;
+    ours.progress = env.outside(options.progress);
     auto impl = std::make_unique<Impl>();
-    STERNA_ASSIGN(impl->session, load_session(path, options));
+    STERNA_ASSIGN(impl->session, load_session(path, ours));
     return Model(std::move(impl));
   });
 }
 
 const ModelInfo& Model::info() const { return impl_->session->info; }
-std::vector<TensorInfo> Model::tensors() const { return impl_->session->decoder->tensors(); }
-
-std::vector<std::pair<std::string, std::string>> Model::metadata() const {
-  std::vector<std::pair<std::string, std::string>> out;
-  for (const GgufKey& k : impl_->session->file->keys()) out.emplace_back(k.name, printable(k.value));
-  return out;
+const std::vector<TensorInfo>& Model::tensors() const { return impl_->session->decoder->tensors(); }
+const std::vector<std::pair<std::string, std::string>>& Model::metadata() const {
+  return impl_->session->metadata;
 }
 
-std::vector<int32_t> Model::tokenize(std::string_view text, bool add_special, bool parse_special) const {
-  return impl_->session->tokenizer->encode(text, add_special, parse_special);
+Result<std::vector<int32_t>> Model::tokenize(std::string_view text, bool add_special,
+                                             bool parse_special) const {
+  return public_call("tokenize", [&](FloatEnvironment&) -> Result<std::vector<int32_t>> {
+    return impl_->session->tokenizer->encode(text, add_special, parse_special);
+  });
 }
-std::string Model::detokenize(std::span<const int32_t> tokens, bool special) const {
-  return impl_->session->tokenizer->decode(tokens, special);
+Result<std::string> Model::detokenize(std::span<const int32_t> tokens, bool special) const {
+  return public_call("detokenize", [&](FloatEnvironment&) -> Result<std::string> {
+    return impl_->session->tokenizer->decode(tokens, special);
+  });
 }
 bool Model::is_eog(int32_t token) const { return impl_->session->tokenizer->is_eog(token); }
 
 Status Model::forward(std::span<const int32_t> tokens, std::span<float> out,
                       const std::function<bool()>& keep_going) {
-  return guarded("forward", [&] {
-    const std::lock_guard lock(impl_->session->mutex);
-    return impl_->session->forward(tokens, out, keep_going);
+  return public_call("forward", [&](FloatEnvironment& env) {
+    runtime::Session& s = *impl_->session;
+    return in_turn(s.turn, "forward", [&] { return s.forward(tokens, out, env.outside(keep_going)); });
   });
 }
 
 Result<GenerateResult> Model::generate(std::string_view prompt, const GenerateOptions& options,
                                        const std::function<bool(const Token&)>& on_token) {
-  const std::vector<int32_t> tokens = tokenize(prompt, options.add_special, options.parse_special);
+  STERNA_ASSIGN(const std::vector<int32_t> tokens,
+                tokenize(prompt, options.add_special, options.parse_special));
   return generate(std::span<const int32_t>(tokens), options, on_token);
 }
 
 Result<GenerateResult> Model::generate(std::span<const int32_t> prompt, const GenerateOptions& options,
                                        const std::function<bool(const Token&)>& on_token) {
-  return guarded("generate", [&]() -> Result<GenerateResult> {
-    const std::lock_guard lock(impl_->session->mutex);
-    return impl_->session->generate(prompt, options, on_token);
+  return public_call("generate", [&](FloatEnvironment& env) -> Result<GenerateResult> {
+    runtime::Session& s = *impl_->session;
+    GenerateOptions ours = options;
+    ours.keep_going = env.outside(options.keep_going);
+    return in_turn(s.turn, "generate", [&] { return s.generate(prompt, ours, env.outside(on_token)); });
   });
 }
 
 Result<Model::Perplexity> Model::perplexity(std::span<const int32_t> tokens, size_t window,
                                             const std::function<bool(const Perplexity&)>& progress) {
-  return guarded("perplexity", [&]() -> Result<Perplexity> {
-    const std::lock_guard lock(impl_->session->mutex);
-    return impl_->session->perplexity(tokens, window, progress);
+  return public_call("perplexity", [&](FloatEnvironment& env) -> Result<Perplexity> {
+    runtime::Session& s = *impl_->session;
+    return in_turn(s.turn, "perplexity", [&] { return s.perplexity(tokens, window, env.outside(progress)); });
   });
 }
 
 Result<double> Model::bench(size_t n_prompt, size_t n_gen, size_t n_depth,
                             const std::function<bool()>& keep_going) {
-  return guarded("bench", [&]() -> Result<double> {
-    const std::lock_guard lock(impl_->session->mutex);
-    return impl_->session->bench(n_prompt, n_gen, n_depth, keep_going);
+  return public_call("bench", [&](FloatEnvironment& env) -> Result<double> {
+    runtime::Session& s = *impl_->session;
+    return in_turn(s.turn, "bench",
+                   [&] { return s.bench(n_prompt, n_gen, n_depth, env.outside(keep_going)); });
   });
 }
 

@@ -11,6 +11,7 @@
 
 #include "backends/cpu/packed.h"
 #include "base/checked_math.h"
+#include "base/public_call.h"
 #include "kernels/contract/attention.h"
 #include "kernels/contract/elementwise.h"
 #include "kernels/contract/fgemm.h"
@@ -208,14 +209,20 @@ uint64_t digest(const std::vector<float>& v) {
 
 }  // namespace
 
-void list_kernels(const std::function<void(const KernelInfo&)>& visit) {
-  for (const kernels::Isa& isa : kernels::isas())
-    for (const Kernel* k : isa.kernels)
-      visit({kernels::full_name(*k), k->family_name, k->variant, k->isa, isa.supported(),
-             kernels::find(k->family, k->variant) == k});
+Status list_kernels(const std::function<void(const KernelInfo&)>& visit) {
+  return public_call("list_kernels", [&](FloatEnvironment& env) -> Status {
+    const auto callback = env.outside(visit);
+    for (const kernels::Isa& isa : kernels::isas())
+      for (const Kernel* k : isa.kernels)
+        callback({kernels::full_name(*k), k->family_name, k->variant, k->isa, isa.supported(),
+                  kernels::find(k->family, k->variant) == k});
+    return {};
+  });
 }
 
-Status selftest_kernels(const std::function<void(const std::string&)>& report) {
+namespace {
+
+Status compare_kernels(const std::function<void(const std::string&)>& report) {
 #define STERNA_DIGEST(name, value) {name, value},
   static const std::map<std::string, uint64_t> recorded = {
 #include "runtime/selftest_digests.inc"
@@ -254,6 +261,12 @@ Status selftest_kernels(const std::function<void(const std::string&)>& report) {
     return Status(Code::kCorrupt,
                   "[selftest] this kernel: " + wrong_kernels + "; force another instruction set");
   return {};
+}
+
+}  // namespace
+
+Status selftest_kernels(const std::function<void(const std::string&)>& report) {
+  return public_call("selftest", [&](FloatEnvironment& env) { return compare_kernels(env.outside(report)); });
 }
 
 }  // namespace sterna

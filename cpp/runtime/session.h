@@ -3,15 +3,15 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "models/decoder.h"
-#include "sterna/gguf.h"
 #include "sterna/model.h"
 #include "text/tokenizer.h"
+#include "threads/fork.h"
 #include "threads/pool.h"
 
 namespace sterna::runtime {
@@ -19,12 +19,12 @@ namespace sterna::runtime {
 using KeepGoing = std::function<bool()>;
 
 struct Session {
-  std::unique_ptr<GgufFile> file;
   std::unique_ptr<text::Tokenizer> tokenizer;
   std::unique_ptr<ThreadPool> pool;
   std::unique_ptr<models::Decoder> decoder;
   ModelInfo info;
-  std::mutex mutex;             ///< Held by every public call that runs the model.
+  std::vector<std::pair<std::string, std::string>> metadata;
+  Turn turn;                    ///< Of every public call that runs the model.
   std::vector<int32_t> cached;  ///< Tokens at positions 0 .. size-1 of the KV cache.
 
   /// The error for ids outside the vocabulary or a sequence that is empty or longer than the context; ok

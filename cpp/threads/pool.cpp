@@ -2,14 +2,16 @@
 // once, then sleep.
 #include "threads/pool.h"
 
-#include <pthread.h>
-
 #include <atomic>
 #include <cstdint>
+#include <new>
 #include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
+
+#include "base/float_environment.h"
+#include "threads/fork.h"
 
 namespace sterna {
 namespace {
@@ -25,9 +27,6 @@ inline void pause() {
 #endif
 }
 
-/// Grows in every forked child: pools made before have lost their threads.
-std::atomic<unsigned> fork_generation{0};
-
 }  // namespace
 
 struct ThreadPool::Impl {
@@ -38,25 +37,39 @@ struct ThreadPool::Impl {
   };
 
   std::vector<std::thread> workers;
-  unsigned born = fork_generation.load();
+  uint32_t born = fork_generation();
   Job job{};  // may be read after a task of it was taken, until that task is done
   alignas(64) std::atomic<uint32_t> epoch{0};   // grows with every job; also with stop
   alignas(64) std::atomic<uint64_t> ticket{0};  // epoch << 32 | tasks that nobody has taken
   alignas(64) std::atomic<size_t> done{0};      // tasks of the current job that are finished
   std::atomic<bool> stop{false};
+  std::atomic<bool> failed{false};  // a task of the current job had no memory
+
+  /// A pool of an earlier process has lost its threads.
+  bool forked() const { return born != fork_generation(); }
+
+  /// A task that throws counts as done: its job ends like any other, and the caller gets to know.
+  void call(const Job& j, size_t i, size_t thread) {
+    try {
+      j.call(j.task, i, thread);
+    } catch (const std::bad_alloc&) {
+      failed.store(true, std::memory_order_relaxed);
+    }
+  }
 
   void work(size_t thread) {
     uint64_t t = ticket.load(std::memory_order_acquire);
     while (uint32_t(t) != 0) {
       if (!ticket.compare_exchange_weak(t, t - 1, std::memory_order_acq_rel, std::memory_order_acquire))
         continue;
-      job.call(job.task, job.n - uint32_t(t), thread);
+      call(job, job.n - uint32_t(t), thread);
       done.fetch_add(1, std::memory_order_release);
       t = ticket.load(std::memory_order_acquire);
     }
   }
 
   void worker(size_t thread) {
+    FloatEnvironment::enter();
     for (uint32_t seen = 0;;) {
       for (int s = 0; s < kSpins && epoch.load(std::memory_order_acquire) == seen; s++) pause();
       epoch.wait(seen, std::memory_order_acquire);
@@ -73,8 +86,6 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int n_threads) {
   if (n_threads < 1 || n_threads > kMaxThreads)
     return Status(Code::kInvalidArgument, "[threads] n_threads, got " + std::to_string(n_threads) +
                                               ", expected 1 to " + std::to_string(kMaxThreads));
-  static const int registered = pthread_atfork(nullptr, nullptr, [] { fork_generation++; });
-  (void)registered;
   std::unique_ptr<ThreadPool> pool(new ThreadPool(std::make_unique<Impl>()));
   Impl* impl = pool->impl_.get();
   try {
@@ -88,7 +99,7 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int n_threads) {
 }
 
 ThreadPool::~ThreadPool() {
-  if (impl_->born != fork_generation.load()) {  // the threads are the parent's
+  if (impl_->forked()) {  // the threads are the parent's
     for (std::thread& t : impl_->workers) t.detach();
     return;
   }
@@ -102,11 +113,12 @@ int ThreadPool::size() const { return int(impl_->workers.size()) + 1; }
 
 void ThreadPool::run_erased(size_t n, void (*call)(void*, size_t, size_t), void* task) {
   Impl& p = *impl_;
-  if (n <= 1 || p.workers.empty() || p.born != fork_generation.load(std::memory_order_relaxed)) {
+  if (n <= 1 || p.workers.empty() || p.forked()) {
     for (size_t i = 0; i < n; i++) call(task, i, 0);
     return;
   }
   p.job = {call, task, n};
+  p.failed.store(false, std::memory_order_relaxed);
   p.done.store(0, std::memory_order_relaxed);
   const uint32_t next = p.epoch.load(std::memory_order_relaxed) + 1;
   p.ticket.store(uint64_t(next) << 32 | n, std::memory_order_release);
@@ -115,6 +127,7 @@ void ThreadPool::run_erased(size_t n, void (*call)(void*, size_t, size_t), void*
   p.work(0);
   for (int s = 0; p.done.load(std::memory_order_acquire) != n; s++)
     s < kSpinsBeforeYield ? pause() : std::this_thread::yield();
+  if (p.failed.load(std::memory_order_relaxed)) throw std::bad_alloc();
 }
 
 }  // namespace sterna

@@ -9,13 +9,13 @@
 namespace sterna::tools::commands {
 
 int selftest(const Options& o) {
-  std::printf("CPU: %s, %d usable\n", cpu_name().c_str(), usable_cpus());
+  std::printf("CPU: %s, %d usable\n", cpu_name(), usable_cpus());
   for (const IsaInfo& isa : isas())
-    std::printf("%s: %s (needs %s)\n", isa.name.c_str(),
+    std::printf("%s: %s (needs %s)\n", isa.name.data(),
                 !isa.supported ? "not on this machine"
-                : isa.active   ? "in use"
+                : isa.active() ? "in use"
                                : "forced off",
-                isa.requires_.c_str());
+                isa.requires_.data());
   const Status status = selftest_kernels([](const std::string& line) { std::printf("%s\n", line.c_str()); });
   if (!status.ok()) return fail(status);
 

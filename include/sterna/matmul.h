@@ -44,8 +44,10 @@ class PackedWeights {
   PackedWeights& operator=(PackedWeights&&) noexcept;
   ~PackedWeights();
 
-  /// x: n_tokens rows of depth floats, out: n_tokens rows of rows() floats, both contiguous, not overlapping.
-  /// n_threads: 1..1024. act_bits: 4, 8 or 16. Errors: kInvalidArgument naming sizes; kOutOfMemory.
+  /// x: n_tokens rows of depth floats, out: n_tokens rows of rows() floats, both contiguous, not overlapping;
+  /// no tokens give nothing. n_threads: 1..1024. act_bits: 4, 8 or 16. Calls on one PackedWeights take turns.
+  /// Errors: kInvalidArgument naming sizes; kOutOfMemory; kUnsupported in a forked child if another thread
+  /// was in this call at the time of the fork.
   Status matmul(std::span<const float> x, std::span<float> out, size_t n_tokens, int n_threads,
                 int act_bits = 8) const;
 
@@ -62,8 +64,9 @@ class PackedWeights {
 };
 
 /// Decodes whole rows of a GGUF weight format ("Q4_K", "TQ2_0", ...) to floats, as the format defines them.
-/// data: rows back to back (plus the trailing f32 scale for I2_S). Errors: kUnsupported for an unknown name,
-/// kInvalidArgument if sizes do not fit. Source of layouts: the GGUF/ggml block formats.
+/// data: rows back to back (plus the trailing f32 scale for I2_S; nothing for no rows). Errors: kUnsupported
+/// for an unknown name, kInvalidArgument if sizes do not fit, kOutOfMemory. Source of layouts: the GGUF/ggml
+/// block formats.
 Status dequantize(const char* format, std::span<const uint8_t> data, size_t row_elems, std::span<float> out);
 
 }  // namespace sterna

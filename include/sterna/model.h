@@ -93,7 +93,8 @@ struct TensorInfo {
 
 struct ModelInfo {
   std::string path, name, architecture, tokenizer, pre, activation;
-  uint64_t file_bytes = 0, n_params = 0, weight_bytes = 0;  ///< weight_bytes: in memory after packing.
+  uint64_t file_bytes = 0, n_params = 0;
+  uint64_t weight_bytes = 0;        ///< In memory: packed matrices, float matrices and the embedding.
   uint64_t bytes_per_token = 0;     ///< Weight bytes read to decode one token, without screening.
   uint64_t screen_bytes = 0;        ///< In memory besides the weights, for screening; 0: no screening.
   uint64_t kv_bytes_per_token = 0;  ///< KV cache; memory is taken as tokens come.
@@ -111,7 +112,8 @@ struct ModelInfo {
 };
 
 /// A model with one KV cache. Calls on one Model are serialized by the library; it may be moved between
-/// threads.
+/// threads. After load() the file is not used any more. In a forked child the model works, in one thread; but
+/// if another thread was using it at the time of the fork, each call there that runs it is kUnsupported.
 class Model {
  public:
   /// Errors: those of GgufFile::open; kCorrupt for missing, misshapen or non-finite weights; kUnsupported for
@@ -123,12 +125,16 @@ class Model {
   ~Model();
 
   const ModelInfo& info() const;
-  std::vector<TensorInfo> tensors() const;
-  std::vector<std::pair<std::string, std::string>> metadata()
-      const;  ///< Keys and printable values (arrays shortened).
+  const std::vector<TensorInfo>& tensors() const;
+  /// Keys and printable values (arrays shortened).
+  const std::vector<std::pair<std::string, std::string>>& metadata() const;
 
-  std::vector<int32_t> tokenize(std::string_view text, bool add_special, bool parse_special) const;
-  std::string detokenize(std::span<const int32_t> tokens, bool special) const;
+  /// Token ids of any bytes. `add_special`: bos (and eos) as the file's tokenizer asks. `parse_special`:
+  /// texts of control tokens become these. Errors: kOutOfMemory.
+  Result<std::vector<int32_t>> tokenize(std::string_view text, bool add_special, bool parse_special) const;
+  /// The bytes of tokens; `special`: those of control tokens, too. Ids outside the vocabulary give nothing.
+  /// Errors: kOutOfMemory.
+  Result<std::string> detokenize(std::span<const int32_t> tokens, bool special) const;
   bool is_eog(int32_t token) const;
 
   /// Logits of every token of a sequence from position 0: out[n_tokens][n_vocab]. Errors: kInvalidArgument

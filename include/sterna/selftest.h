@@ -16,13 +16,13 @@ struct KernelInfo {
   bool chosen;     ///< The built-in choice for its variant (choice.h).
 };
 
-/// Calls `visit` for every kernel of this build, best instruction set first.
-void list_kernels(const std::function<void(const KernelInfo&)>& visit);
+/// Calls `visit` for every kernel of this build, best instruction set first. Errors: kOutOfMemory.
+Status list_kernels(const std::function<void(const KernelInfo&)>& visit);
 
 /// Runs every supported kernel on a fixed input and compares its output bytes with those of the scalar
 /// kernel, and the scalar kernel's with a digest recorded when this version was released. `report` gets one
 /// line per finding or per kernel checked. Errors: kCorrupt naming "this machine" (scalar differs from the
-/// record) or "this kernel" (differs from scalar).
+/// record) or "this kernel" (differs from scalar); kOutOfMemory.
 Status selftest_kernels(const std::function<void(const std::string&)>& report);
 
 }  // namespace sterna

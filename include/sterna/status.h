@@ -1,6 +1,6 @@
 // How every public call of Sterna reports failure: a code a program can switch on and a message a person can
-// act on. The library never throws, aborts or prints; a caller that ignores a Result does not compile
-// ([[nodiscard]]).
+// act on. The library never throws (not even std::bad_alloc), aborts or prints; a caller that ignores a
+// Result does not compile ([[nodiscard]]).
 #pragma once
 
 #include <string>
@@ -43,7 +43,18 @@ class [[nodiscard]] Result {
   bool ok() const { return v_.index() == 0; }
   T& value() { return *std::get_if<0>(&v_); }
   const T& value() const { return *std::get_if<0>(&v_); }
-  Status status() const { return ok() ? Status() : *std::get_if<1>(&v_); }
+  /// For sequences: whether there is nothing in it, be it for an error or because the value is empty.
+  bool empty() const
+    requires requires(const T& t) { t.empty(); }
+  {
+    return !ok() || value().empty();
+  }
+  /// Neither form allocates: a message can be read where memory has run out.
+  const Status& status() const& {
+    static const Status fine;
+    return ok() ? fine : *std::get_if<1>(&v_);
+  }
+  Status status() && { return ok() ? Status() : std::move(*std::get_if<1>(&v_)); }
 
  private:
   std::variant<T, Status> v_;
@@ -62,7 +73,7 @@ class [[nodiscard]] Result {
 #define STERNA_ASSIGN_CAT2(a, b) a##b
 #define STERNA_ASSIGN_CAT(a, b) STERNA_ASSIGN_CAT2(a, b)
 #define STERNA_ASSIGN(decl, expr) STERNA_ASSIGN_IMPL(STERNA_ASSIGN_CAT(result_, __LINE__), decl, expr)
-#define STERNA_ASSIGN_IMPL(tmp, decl, expr) \
-  auto tmp = (expr);                        \
-  if (!tmp.ok()) return tmp.status();       \
+#define STERNA_ASSIGN_IMPL(tmp, decl, expr)      \
+  auto tmp = (expr);                             \
+  if (!tmp.ok()) return std::move(tmp).status(); \
   decl = std::move(tmp.value())

@@ -2,6 +2,7 @@
 #include "sterna/cpu.h"
 
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
 #include <vector>
@@ -15,9 +16,11 @@ namespace {
 
 std::vector<KernelInfo> kernels() {
   std::vector<KernelInfo> list;
-  list_kernels([&](const KernelInfo& k) { list.push_back(k); });
+  check(list_kernels([&](const KernelInfo& k) { list.push_back(k); }));
   return list;
 }
+
+std::vector<IsaInfo> list_isas() { return {isas().begin(), isas().end()}; }
 
 KernelExplanation explain(const std::string& variant, size_t rows, size_t depth,
                           const std::vector<size_t>& n_tokens) {
@@ -41,7 +44,7 @@ void init_cpu(nb::module_& m) {
       .def_ro("name", &IsaInfo::name)
       .def_ro("requires", &IsaInfo::requires_, "The CPU features it needs, in words.")
       .def_ro("supported", &IsaInfo::supported, "This machine can run it.")
-      .def_ro("active", &IsaInfo::active, "Kernels come from this set or from one below it.");
+      .def_prop_ro("active", &IsaInfo::active, "Kernels come from this set or from one below it.");
   nb::class_<KernelInfo>(m, "KernelInfo", "A kernel of this build.")
       .def_ro("name", &KernelInfo::name)
       .def_ro("family", &KernelInfo::family)
@@ -59,7 +62,7 @@ void init_cpu(nb::module_& m) {
   nb::class_<KernelExplanation>(m, "KernelExplanation", "What explain_kernels() returns.")
       .def_ro("why", &KernelExplanation::why, "\"measured\", \"cached\", \"builtin\" or \"forced\".")
       .def_ro("timings", &KernelExplanation::timings);
-  m.def("isas", &isas, "The instruction sets of this build, best first.");
+  m.def("isas", &list_isas, "The instruction sets of this build, best first.");
   m.def(
       "force_isa", [](const std::string& name) { check(force_isa(name)); }, nb::arg("name"),
       "Use only `name` and the sets below it for what is loaded or packed from now on; \"auto\" lifts it.");

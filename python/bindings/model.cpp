@@ -53,11 +53,11 @@ nb::dict metadata(const Model& model) {
 std::vector<int32_t> tokenize(const Model& model, const nb::bytes& text, bool add_special,
                               bool parse_special) {
   const std::string_view view(text.c_str(), text.size());
-  return without_gil([&] { return model.tokenize(view, add_special, parse_special); });
+  return take(without_gil([&] { return model.tokenize(view, add_special, parse_special); }));
 }
 
 nb::str detokenize(const Model& model, const TokenIds& tokens, bool special) {
-  return to_str(without_gil([&] { return model.detokenize(span_of(tokens), special); }));
+  return to_str(take(without_gil([&] { return model.detokenize(span_of(tokens), special); })));
 }
 
 void forward(Model& model, const TokenIds& tokens, const Array<float, 2>& out) {
@@ -229,7 +229,7 @@ void init_model(nb::module_& m) {
                   nb::arg("n_batch"), nb::arg("pre"), nb::arg("activation"), nb::arg("kv_type"),
                   nb::arg("screen"), nb::arg("head_bits"), nb::arg("progress").none())
       .def_prop_ro("info", &Model::info, nb::rv_policy::copy)
-      .def("tensors", &Model::tensors)
+      .def("tensors", &Model::tensors, nb::rv_policy::copy)
       .def("metadata", &metadata, nb::sig("def metadata(self) -> dict[str, str]"))
       .def("tokenize", &tokenize, nb::arg("text"), nb::arg("add_special"), nb::arg("parse_special"))
       .def("detokenize", &detokenize, nb::arg("tokens").noconvert(), nb::arg("special"))

@@ -59,8 +59,8 @@ std::string key() {
     for (const Kernel* k : isa.kernels)
       for (const char c : kernels::full_name(*k) + "\n") hash = (hash ^ uint8_t(c)) * 0x100000001b3;
   }
-  return "sterna " STERNA_VERSION " choice of kernels\ncpu " + cpu_name() + "\nisas" + isas + "\nlist " +
-         std::to_string(hash) + "\n";
+  return "sterna " STERNA_VERSION " choice of kernels\ncpu " + std::string(cpu_name()) + "\nisas" + isas +
+         "\nlist " + std::to_string(hash) + "\n";
 }
 
 constexpr size_t kMaxFileBytes = 1 << 16;

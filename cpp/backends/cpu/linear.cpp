@@ -37,7 +37,7 @@ size_t sum_block(const formats::CodeSpec& s) { return s.fold == Fold::kSuper ? s
 
 size_t packed_bytes(const formats::Format& f, size_t rows, size_t depth) {
   return f.codes.fold == Fold::kFloat
-             ? 0
+             ? round_up(rows * formats::row_bytes(f, depth), 64)
              : packed_layout(f.codes, rows, depth, false, packs_trits(f.codes)).bytes();
 }
 
@@ -80,7 +80,13 @@ Result<Weight> make_weight(const TensorRows& tensor, uint8_t* storage, ThreadPoo
     const kernels::Kernel* k = kernels::find(Family::fgemm, variant);
     if (!k) return Status(Code::kUnsupported, "no kernel for weights of the kind " + variant);
     Weight w;
-    w.rows = rows, w.depth = depth, w.data = tensor.data, w.row_bytes = formats::row_bytes(f, depth);
+    w.rows = rows, w.depth = depth, w.data = storage, w.row_bytes = formats::row_bytes(f, depth);
+    const size_t group = std::max<size_t>(1, rows / (size_t(pool.size()) * 8));
+    pool.run(ceil_div(rows, group), [&](size_t task) {
+      const size_t first = task * group * w.row_bytes;
+      std::memcpy(storage + first, tensor.data + first,
+                  std::min(group * w.row_bytes, rows * w.row_bytes - first));
+    });
     w.fgemm = kernels::as<kernels::FGemmFn>(*k);
     w.kernel = kernels::full_name(*k);
     return w;
@@ -160,11 +166,12 @@ Status Activations::reserve(size_t n_tokens, size_t max_depth, std::span<const W
     const auto& l = w->qgemm.looks_up;
     if (std::none_of(l.begin(), l.end(), [](bool x) { return x; })) continue;
     const int bits = w->layout.spec.bits;
-    Buffer& tables = forms_[index(*w)].tables[bits - 1].bytes;
-    if (tables.empty())
-      tables = Buffer::allocate(std::min(n_tokens, kTokenBlock) *
-                                kernels::table_bytes(ceil_div(max_depth, 32), bits));
-    if (tables.empty()) return oom;
+    Form::Tables& tables = forms_[index(*w)].tables[bits - 1];
+    if (tables.make) continue;
+    tables.make = kernels::find_fn<kernels::TablesFn>(Family::tables, bits == 1 ? "w1" : "w2");
+    tables.bytes = Buffer::allocate(std::min(n_tokens, kTokenBlock) *
+                                    kernels::table_bytes(ceil_div(max_depth, 32), bits));
+    if (tables.bytes.empty()) return oom;
   }
   active_.assign(forms_.size(), false);
   return {};
@@ -200,16 +207,16 @@ void Activations::make_tables(ThreadPool& pool, size_t first, size_t n, const We
   Form& f = forms_[index(w)];
   Form::Tables& t = f.tables[bits - 1];
   if (t.n == n && t.first == first) return;  // made for another weight
-  t.first = first, t.n = n;
   const size_t n_chunks = w.layout.n_chunks, bytes = kernels::table_bytes(n_chunks, bits);
   const auto row = [&](size_t i) {
-    cpu::make_tables(f.codes.as<int8_t>() + (first + i) * f.code_stride, n_chunks, bits,
-                     t.bytes.data() + i * bytes);
+    t.make({f.codes.as<int8_t>() + (first + i) * f.code_stride, n_chunks,
+            kernels::tables_at(t.bytes.data() + i * bytes, n_chunks, bits)});
   };
   if (n == 1)
     row(0);  // shorter than waking the other threads
   else
     pool.run(n, row);
+  t.first = first, t.n = n;
 }
 
 void Activations::forget_tables() {

@@ -33,7 +33,7 @@ struct QGemm {
 struct Weight {
   size_t rows = 0, depth = 0;
   const uint8_t* data =
-      nullptr;           ///< Panels (quantized) or rows in file order (float); owned by someone else.
+      nullptr;           ///< Panels (quantized) or rows as in the file (float); owned by someone else.
   PackedLayout layout;   ///< Quantized only.
   size_t row_bytes = 0;  ///< Float only.
   QGemm qgemm;
@@ -45,7 +45,7 @@ struct Weight {
   size_t bytes() const { return qgemm ? layout.bytes() : rows * row_bytes; }
 };
 
-/// Bytes that packing a tensor needs (0 for float formats, which stay where they are), a multiple of 64.
+/// Bytes that a tensor needs in memory, packed or, for float formats, as it is: a multiple of 64.
 size_t packed_bytes(const formats::Format& f, size_t rows, size_t depth);
 
 /// Rows of a tensor in file layout, as they are stored or encoded to another format one by one.
@@ -67,9 +67,9 @@ struct TensorRows {
   }
 };
 
-/// Makes a Weight; quantized codes are packed into `storage` (packed_bytes of tensor.format, 64-byte aligned,
-/// zeroed) in parallel. Errors carry no tensor name: kCorrupt for a scale, or an element to be encoded, that
-/// is not finite.
+/// Makes a Weight in `storage` (packed_bytes of tensor.format, 64-byte aligned, zeroed), in parallel; the
+/// tensor is not needed afterwards. Errors carry no tensor name: kCorrupt for a scale, or an element to be
+/// encoded, that is not finite.
 Result<Weight> make_weight(const TensorRows& tensor, uint8_t* storage, ThreadPool& pool);
 /// The Weight of panels already packed at `panels`.
 Result<Weight> weight_of_panels(const PackedLayout& layout, const uint8_t* panels);
@@ -90,7 +90,7 @@ class Activations {
   void quantize(size_t token);
   /// Makes the tables of rows first .. first + n - 1 (at most kTokenBlock) that the kernel looks up when it
   /// multiplies n rows with this weight. They hold until forget_tables(), which comes before
-  /// the rows change.
+  /// the rows change. Allocates nothing.
   void make_tables(ThreadPool& pool, size_t first, size_t n, const Weight& w);
   void forget_tables();
 
@@ -100,6 +100,7 @@ class Activations {
     kernels::QuantizeFn* quantize = nullptr;
     size_t code_stride = 0, scale_stride = 0, sum_stride = 0;  ///< Elements between tokens.
     struct Tables {
+      kernels::TablesFn* make = nullptr;
       Buffer bytes;
       size_t first = 0, n = 0;  ///< The rows whose tables these are.
     } tables[2];                ///< For codes of 1 and 2 bits; no bytes if nobody looks up.

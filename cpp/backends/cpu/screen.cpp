@@ -157,7 +157,7 @@ Status Screen::build(const TensorRows& rows) {
   g_ = n / (1 - n);
   fine_.resize(2 * rows.rows);
   logits_.resize(rows.rows);
-  known_.resize(rows.rows);
+  marks_.resize(rows.rows);
   x_.resize(depth);
   rest_.resize(depth);
   return {};
@@ -188,12 +188,15 @@ double Screen::quantize(Plane& p, size_t i, const float* x, double norm_x) {
 
 Status Screen::scan(const Activations& acts, size_t first, size_t n) {
   const size_t rows = head_.rows, depth = head_.depth;
-  if (tokens_.size() < n)
+  if (room_ < n) {
+    room_ = 0;  // if one of these fails
     for (Plane& p : planes_) {
       const Weight* const reader[] = {&p.weight};
       STERNA_RETURN_IF_ERROR(p.acts.reserve(2 * n, depth, reader));
       p.acts.begin(depth, reader);
     }
+    room_ = n;
+  }
   acts_ = &acts, first_ = first;
   tokens_.resize(n);
   coarse_.resize(std::max(coarse_.size(), 2 * n * rows));
@@ -269,23 +272,27 @@ uint64_t Screen::exact(size_t i, std::span<const uint32_t> rows) {
   return units.size() * unit * (head_.bytes() / norms_.size());
 }
 
-/// The indices below n that `keep` wants, in order.
+/// The indices below n that `keep` wants, in order. Each task has its own part of the memory, made before.
 template <class Keep>
 std::vector<uint32_t> Screen::select(size_t n, Keep keep) {
-  std::vector<std::vector<uint32_t>> parts(ceil_div(n, kChunk));
-  pool_.run(parts.size(), [&](size_t task) {
+  std::vector<uint32_t> found(n);
+  std::vector<size_t> counts(ceil_div(n, kChunk));
+  pool_.run(counts.size(), [&](size_t task) {
     for (size_t j = task * kChunk; j < std::min(n, (task + 1) * kChunk); j++)
-      if (keep(j)) parts[task].push_back(uint32_t(j));
+      if (keep(j)) found[task * kChunk + counts[task]++] = uint32_t(j);
   });
-  std::vector<uint32_t> all;
-  for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
-  return all;
+  auto end = found.begin();
+  for (size_t task = 0; task < counts.size(); task++)
+    end = std::copy_n(found.begin() + ptrdiff_t(task * kChunk), counts[task], end);
+  found.erase(end, found.end());
+  return found;
 }
 
 /// The n rows with the largest values after plane 1, in order of rows.
 std::vector<uint32_t> Screen::best(size_t i, size_t rows, size_t n) {
   using Item = std::pair<double, uint32_t>;
   std::vector<std::vector<Item>> parts(ceil_div(rows, kChunk));
+  for (std::vector<Item>& part : parts) part.reserve(std::min(n, kChunk));  // not by the tasks
   pool_.run(parts.size(), [&](size_t task) {
     std::vector<Item>& heap = parts[task];  // the smallest in front
     for (size_t r = task * kChunk; r < std::min(rows, (task + 1) * kChunk); r++) {
@@ -308,6 +315,27 @@ std::vector<uint32_t> Screen::best(size_t i, size_t rows, size_t n) {
   return result;
 }
 
+/// Marks of some rows while it lives, however the call ends.
+class Screen::Marks {
+ public:
+  Marks(std::vector<uint8_t>& of, std::span<const uint32_t> units, uint32_t unit)
+      : of_(of), units_(units), unit_(unit) {
+    set(1);
+  }
+  ~Marks() { set(0); }
+  Marks(const Marks&) = delete;
+  Marks& operator=(const Marks&) = delete;
+  bool operator[](size_t row) const { return of_[row]; }
+
+ private:
+  void set(uint8_t mark) {
+    for (const uint32_t u : units_) of_[size_t(unit_) * u] = mark;
+  }
+  std::vector<uint8_t>& of_;
+  std::span<const uint32_t> units_;
+  uint32_t unit_;
+};
+
 bool Screen::candidates(size_t i, const Query& q, std::vector<Candidate>& out, ScreenStats& stats) {
   const size_t k = std::max<size_t>(1, q.top_k);
   if (q.all() || k > q.rows / 8 || !tokens_[i].usable) return false;
@@ -317,21 +345,21 @@ bool Screen::candidates(size_t i, const Query& q, std::vector<Candidate>& out, S
   std::vector<uint32_t> rows = best(i, q.rows, std::min(q.rows, 2 * k));
   bytes += exact(i, rows);
   std::vector<float> seeds;
-  for (const uint32_t r : rows) seeds.push_back(logits_[r]), known_[r] = 1;
+  for (const uint32_t r : rows) seeds.push_back(logits_[r]);
   std::sort(seeds.begin(), seeds.end(), std::greater<>());
   // The k-th largest of all is at least the k-th largest of some, the largest at least theirs.
   const double threshold = std::max(q.top_k ? double(seeds[k - 1]) : -HUGE_VAL, double(seeds[0]) - q.gap);
   const auto survives = [&](const Estimate& e) { return !(e.value + e.error < threshold); };
 
-  const std::vector<uint32_t> after_4 =
-      select(q.rows, [&](size_t r) { return !known_[r] && survives(coarse(i, r)); });
-  for (const uint32_t r : rows) known_[r] = 0;
+  const std::vector<uint32_t> after_4 = [&] {
+    const Marks known(marks_, rows, 1);
+    return select(q.rows, [&](size_t r) { return !known[r] && survives(coarse(i, r)); });
+  }();
 
   // Panels where plane 2 is less to read than the rows themselves.
   std::vector<uint32_t> panels;
   const uint64_t row_bytes = head_.qgemm ? head_.layout.panel_bytes : head_.row_bytes;
   const uint64_t panel_bytes = planes_[1].weight.layout.panel_bytes;
-  std::vector<uint8_t>& refined = known_;  // of the panels' first rows
   for (size_t j = 0, next; j < after_4.size(); j = next) {
     for (next = j; next < after_4.size() && after_4[next] / 16 == after_4[j] / 16;) next++;
     if ((head_.qgemm ? 1 : next - j) * row_bytes > panel_bytes) panels.push_back(after_4[j] / 16);
@@ -342,12 +370,13 @@ bool Screen::candidates(size_t i, const Query& q, std::vector<Candidate>& out, S
     return false;
   }
   refine(i, panels);
-  for (const uint32_t p : panels) refined[16 * p] = 1;
-  const std::vector<uint32_t> kept = select(after_4.size(), [&](size_t j) {
-    const uint32_t r = after_4[j];
-    return !refined[r & ~15u] || survives(fine(i, r));
-  });
-  for (const uint32_t p : panels) refined[16 * p] = 0;
+  const std::vector<uint32_t> kept = [&] {
+    const Marks refined(marks_, panels, 16);  // the panels' first rows
+    return select(after_4.size(), [&](size_t j) {
+      const uint32_t r = after_4[j];
+      return !refined[r & ~15u] || survives(fine(i, r));
+    });
+  }();
   std::vector<uint32_t> after_8;
   for (const uint32_t j : kept) after_8.push_back(after_4[j]);
   bytes += exact(i, after_8);

@@ -108,6 +108,7 @@ class Screen {
   template <class Keep>
   std::vector<uint32_t> select(size_t n, Keep keep);
   std::vector<uint32_t> best(size_t i, size_t rows, size_t n);
+  class Marks;
 
   const Weight& head_;
   ThreadPool& pool_;
@@ -117,12 +118,12 @@ class Screen {
 
   // The tokens of the last scan.
   const Activations* acts_ = nullptr;
-  size_t first_ = 0;
+  size_t first_ = 0, room_ = 0;  ///< room_: tokens that the planes' activations have memory for.
   std::vector<Token> tokens_;
-  std::vector<float> coarse_;  ///< [2 * tokens][rows]
-  std::vector<float> fine_;    ///< [2][rows], panels of the last refine()
-  std::vector<float> logits_;  ///< [rows], where known_
-  std::vector<uint8_t> known_;
+  std::vector<float> coarse_;   ///< [2 * tokens][rows]
+  std::vector<float> fine_;     ///< [2][rows], panels of the last refine()
+  std::vector<float> logits_;   ///< [rows], of the last exact()
+  std::vector<uint8_t> marks_;  ///< [rows], zeros between calls
   std::vector<float> x_, rest_;
 
   size_t pause_ = 0;

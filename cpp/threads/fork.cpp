@@ -1,0 +1,39 @@
+// The count of forks, kept by a handler that every fork() runs in its child.
+#include "threads/fork.h"
+
+#include <pthread.h>
+
+#include <string>
+
+namespace sterna {
+namespace {
+
+std::atomic<uint32_t> generation{0};
+
+}  // namespace
+
+uint32_t fork_generation() {
+  static const int registered = pthread_atfork(nullptr, nullptr, [] { generation++; });
+  (void)registered;
+  return generation.load(std::memory_order_relaxed);
+}
+
+Status Turn::take(const char* who) {
+  const uint32_t mine = fork_generation() + 1;
+  for (uint32_t seen = 0; !holder_.compare_exchange_weak(seen, mine, std::memory_order_acquire); seen = 0) {
+    if (seen == 0) continue;
+    if (seen != mine)
+      return Status(Code::kUnsupported, std::string("[") + who +
+                                            "] another thread was using this object when the process was "
+                                            "forked; load or pack it again in this process");
+    holder_.wait(seen, std::memory_order_relaxed);
+  }
+  return {};
+}
+
+void Turn::give_back() {
+  holder_.store(0, std::memory_order_release);
+  holder_.notify_one();
+}
+
+}  // namespace sterna

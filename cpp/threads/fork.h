@@ -1,0 +1,38 @@
+// fork() copies one thread. What the others were doing then stays half done in the child for ever, so who
+// waits for other threads has to know in which process it began.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "sterna/status.h"
+
+namespace sterna {
+
+/// Grows in every forked child.
+uint32_t fork_generation();
+
+/// One caller at a time, like a mutex; but in a child of a process whose other thread had its turn, where
+/// that turn never ends, taking is an error instead of waiting for ever.
+class Turn {
+ public:
+  /// kUnsupported in such a child.
+  Status take(const char* who);
+  void give_back();
+
+ private:
+  std::atomic<uint32_t> holder_{0};  // 0: free; else 1 + the holder's fork_generation()
+};
+
+/// The result of call(), a Status or Result, while it has the turn.
+template <class Call>
+auto in_turn(Turn& turn, const char* who, Call&& call) -> decltype(call()) {
+  STERNA_RETURN_IF_ERROR(turn.take(who));
+  const struct GiveBack {
+    Turn& turn;
+    ~GiveBack() { turn.give_back(); }
+  } at_end{turn};
+  return call();
+}
+
+}  // namespace sterna
