@@ -4,10 +4,11 @@
 
 #include <atomic>
 #include <cstdint>
-#include <new>
+#include <exception>
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/float_environment.h"
@@ -43,17 +44,18 @@ struct ThreadPool::Impl {
   alignas(64) std::atomic<uint64_t> ticket{0};  // epoch << 32 | tasks that nobody has taken
   alignas(64) std::atomic<size_t> done{0};      // tasks of the current job that are finished
   std::atomic<bool> stop{false};
-  std::atomic<bool> failed{false};  // a task of the current job had no memory
+  std::atomic<bool> failed{false};  // a task of the current job had no memory ...
+  std::exception_ptr failure;       // ... and this is how the first one said so
 
   /// A pool of an earlier process has lost its threads.
   bool forked() const { return born != fork_generation(); }
 
-  /// A task that throws counts as done: its job ends like any other, and the caller gets to know.
+  /// A task that fails counts as done: its job ends like any other, and the caller gets to know.
   void call(const Job& j, size_t i, size_t thread) {
     try {
       j.call(j.task, i, thread);
-    } catch (const std::bad_alloc&) {
-      failed.store(true, std::memory_order_relaxed);
+    } catch (...) {
+      if (!failed.exchange(true, std::memory_order_relaxed)) failure = std::current_exception();
     }
   }
 
@@ -127,7 +129,7 @@ void ThreadPool::run_erased(size_t n, void (*call)(void*, size_t, size_t), void*
   p.work(0);
   for (int s = 0; p.done.load(std::memory_order_acquire) != n; s++)
     s < kSpinsBeforeYield ? pause() : std::this_thread::yield();
-  if (p.failed.load(std::memory_order_relaxed)) throw std::bad_alloc();
+  if (p.failed.load(std::memory_order_relaxed)) std::rethrow_exception(std::exchange(p.failure, nullptr));
 }
 
 }  // namespace sterna

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <new>
 #include <vector>
 
 #include "threads/pool.h"
@@ -23,6 +24,27 @@ TEST_SUITE("unit") {
           for (size_t i = 0; i < n; i++) REQUIRE(count[i] == 1);
         }
       }
+    }
+  }
+
+  TEST_CASE("a task without memory: the others are done, and the caller is told, not the process ended") {
+    for (int n_threads : {1, 3}) {
+      auto pool = ThreadPool::create(n_threads);
+      REQUIRE(pool.ok());
+      for (int round = 0; round < 50; round++) {
+        std::atomic<size_t> done{0};
+        const auto run = [&] {
+          pool.value()->run(40, [&](size_t i) {
+            if (n_threads > 1 ? i % 7 == 3 : i == 39) throw std::bad_alloc();
+            done++;
+          });
+        };
+        CHECK_THROWS_AS(run(), std::bad_alloc);
+        CHECK(done == (n_threads > 1 ? 34u : 39u));
+      }
+      std::atomic<size_t> after{0};
+      pool.value()->run(40, [&](size_t) { after++; });
+      CHECK(after == 40);
     }
   }
 
