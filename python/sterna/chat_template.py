@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .chat_messages import normalise
 from .jinja_sandbox import render
 
 _log = logging.getLogger("sterna")
@@ -27,6 +28,9 @@ CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+
+_NAMED = "tokenizer.chat_template."  # keys of further templates in a file
+_NAMED_FOR = {"tools": "tool_use", "documents": "rag"}  # names that Hugging Face gave them
 
 _PRIVATE_USE = range(0xF0000, 0xFFFFE)
 
@@ -53,6 +57,7 @@ class Tokenizer(Protocol):
 
     @property
     def info(self) -> Info: ...
+    def metadata(self) -> dict[str, str]: ...
     def tokenize(self, text: str, add_special: bool = ..., parse_special: bool = ...) -> list[int]: ...
     def detokenize(self, tokens: Sequence[int], special: bool = ...) -> str: ...
 
@@ -64,11 +69,19 @@ class ChatPrompt:
     stop: list[str]  # texts that end the answer, where the vocabulary has no token for it
 
 
-def choose_template(info: Info) -> str:
-    """The file's template, BitNet's documented format instead of the dummy of its first converter, or else
+def choose_template(tokenizer: Tokenizer, wanted: str | None, data: Mapping[str, Any]) -> str:
+    """The caller's source or name of a template in the file; else the file's for tools or documents, if there
+    are such; else its main one; BitNet's documented format instead of the dummy of its first converter; or else
     ChatML.
     """
-    source = info.chat_template
+    named = tokenizer.metadata()
+    if wanted:
+        return named.get(_NAMED + wanted, wanted)
+    for variable, name in _NAMED_FOR.items():
+        if data.get(variable) and (source := named.get(_NAMED + name)):
+            return source
+    info = tokenizer.info
+    source = info.chat_template or named.get(_NAMED + "default", "")
     if info.architecture.startswith("bitnet") and (not source or "BITNETAssistant" in source):
         return BITNET
     if not source:
@@ -168,6 +181,21 @@ class _Marks:
         return [(texts.get(piece, piece), i % 2 == 0) for i, piece in enumerate(pieces)]
 
 
+def _check_shown(source: str, data: Mapping[str, Any]) -> None:
+    """Raises ValueError if the template drops the tools or documents: the model would not know of them."""
+    for name in _NAMED_FOR:
+        if not data.get(name):
+            continue
+        try:
+            shown = render(source, data) != render(source, {**data, name: None})
+        except ValueError:
+            continue  # with or without them it fails, which is for the caller to see
+        if not shown:
+            raise ValueError(
+                f"[chat] {name}, got some, expected none: the chat template puts no {name} into this prompt"
+            )
+
+
 def build_prompt(
     tokenizer: Tokenizer,
     messages: Sequence[Mapping[str, Any]],
@@ -175,18 +203,13 @@ def build_prompt(
     variables: Mapping[str, Any],
 ) -> ChatPrompt:
     """Renders and encodes a conversation. Raises TypeError for data that is not plain, ValueError from the
-    template.
+    template, for what it cannot show (tools, images), and for messages without role or content.
     """
-    if isinstance(messages, (str, Mapping)) or not all(isinstance(m, Mapping) for m in messages):
-        raise TypeError('messages: expected a list of mappings such as {"role": "user", "content": "..."}')
-    for i, message in enumerate(messages):
-        if not isinstance(message.get("role"), str):
-            raise ValueError(
-                f"messages[{i}]: got no role, expected 'system', 'user', 'assistant' or the like"
-            )
     info = tokenizer.info
-    source = template or choose_template(info)
-    data = _map_strings({**variables, "messages": list(messages)}, str, "chat")
+    data = normalise(messages, variables)
+    source = choose_template(tokenizer, template, data)
+    texts = {"bos_token": info.bos_text, "eos_token": info.eos_text}
+    _check_shown(source, {**texts, **data})
 
     everything = "\n".join(text for _, text in _strings(data))
     marks = _Marks(tokenizer, source + everything)
@@ -195,7 +218,7 @@ def build_prompt(
     if any(map(marks.found_in, _joined(data))):
         data = _map_strings(data, marks.close)
 
-    rendered = render(source, {"bos_token": info.bos_text, "eos_token": info.eos_text, **data})
+    rendered = render(source, {**texts, **data})
     has_bos = bool(info.bos_text) and rendered.startswith(info.bos_text)
     tokens = [info.bos] if info.add_bos and not has_bos else []
     pieces = marks.split(rendered)
