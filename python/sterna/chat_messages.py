@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 MAX_DEPTH = 64
-MAX_VALUES = 500_000
+MAX_VALUES = 200_000
 MAX_INT_BITS = 256
 
 _TEXT_PARTS = ("text", "input_text", "output_text")

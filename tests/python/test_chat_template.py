@@ -7,9 +7,9 @@ import pytest
 import sterna
 from conftest import MODELS
 from fake_tokenizer import FakeTokenizer
-from sterna import jinja_sandbox
 from sterna.chat_template import build_prompt
-from sterna.jinja_sandbox import render
+from sterna.template.render import render
+from sterna.template.source import MAX_SOURCE
 
 CHATML = (
     "{%- for m in messages %}{{- '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{%- endfor %}"
@@ -184,16 +184,15 @@ def test_no_way_out(source) -> None:
         "{{ 'a' | indent(1000000000, true) }}",
         "{{ 'a' | center(1000000000) }}",
         "{% set s = 'a' * 9999999 %}{% for i in range(99) %}{{ s }}{% endfor %}",
-        "x" * (jinja_sandbox.MAX_SOURCE + 1),
+        "x" * (MAX_SOURCE + 1),
     ],
     ids=lambda source: source[:40],
 )
-def test_limits(source, monkeypatch) -> None:
-    monkeypatch.setattr(jinja_sandbox, "MAX_SECONDS", 1.0)
+def test_limits(source) -> None:
     start = time.monotonic()
     with pytest.raises(ValueError, match=r"\[chat template\]"):
         render(source, {})
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 3
 
 
 def test_long_conversations_are_within_the_limits() -> None:
