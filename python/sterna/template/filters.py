@@ -134,15 +134,20 @@ def escape(run: Run, value: Any) -> str:
 
 def urlencode(run: Run, value: Any) -> str:
     budget = run.budget
-    if isinstance(value, (dict, list, tuple)):
-        pairs = [
-            "=".join(urlencode(run, part) for part in elements(budget, pair))
-            for pair in (value.items() if isinstance(value, dict) else elements(budget, value))
-        ]
-        return strings.join(budget, "&", pairs)
-    text = str(to_text(budget, value))
-    budget.make(12 * len(text))
-    return quote(text)
+    if not isinstance(value, (dict, list, tuple)):
+        return _quoted(run, value, "/")
+    pairs = items(run, value) if isinstance(value, dict) else elements(budget, value)
+    queries = []
+    for pair in pairs:
+        name, content = elements(budget, pair)
+        queries.append("=".join(_quoted(run, part, "").replace("%20", "+") for part in (name, content)))
+    return strings.join(budget, "&", queries)
+
+
+def _quoted(run: Run, value: Any, safe: str) -> str:
+    text = str(to_text(run.budget, value))
+    run.budget.make(12 * len(text))
+    return quote(text, safe)
 
 
 def format_filter(run: Run, value: Any, *args: Any, **kwargs: Any) -> Any:
