@@ -2,14 +2,14 @@
 
 import logging
 import time
-from dataclasses import dataclass
 
 import pytest
 import sterna
 from conftest import MODELS
-from sterna import jinja_sandbox
+from fake_tokenizer import FakeTokenizer
 from sterna.chat_template import build_prompt
-from sterna.jinja_sandbox import render
+from sterna.template.render import render
+from sterna.template.source import MAX_SOURCE
 
 CHATML = (
     "{%- for m in messages %}{{- '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{%- endfor %}"
@@ -23,44 +23,6 @@ LLAMA3 = (
     "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
 )
 USER = [{"role": "user", "content": "hi"}]
-
-
-@dataclass
-class FakeInfo:
-    architecture: str = "llama"
-    chat_template: str = ""
-    bos_text: str = "<s>"
-    eos_text: str = "</s>"
-    add_bos: bool = True
-    bos: int = 1
-
-
-class FakeTokenizer:
-    """A token per character, ids from 1000, and a few control tokens below."""
-
-    special = ["<unk>", "<s>", "</s>", "<|im_start|>", "<|im_end|>", "<|eot_id|>", "<|eot_id|><|eot_id|>"]
-
-    def __init__(self, **info) -> None:
-        self.info = FakeInfo(**info)
-
-    def tokenize(self, text, add_special=True, parse_special=True):
-        ids = [1] if add_special and self.info.add_bos else []
-        while text:
-            for i in reversed(range(len(self.special))):
-                if parse_special and text.startswith(self.special[i]):
-                    ids.append(i)
-                    text = text[len(self.special[i]) :]
-                    break
-            else:
-                ids.append(1000 + ord(text[0]))
-                text = text[1:]
-        return ids
-
-    def detokenize(self, tokens, special=False):
-        return "".join(chr(i - 1000) if i >= 1000 else self.special[i] if special else "" for i in tokens)
-
-    def counts(self, ids):
-        return {self.special[i]: ids.count(i) for i in sorted(set(ids)) if i < 1000}
 
 
 # --- rendering --------------------------------------------------------------------------------------------
@@ -222,16 +184,15 @@ def test_no_way_out(source) -> None:
         "{{ 'a' | indent(1000000000, true) }}",
         "{{ 'a' | center(1000000000) }}",
         "{% set s = 'a' * 9999999 %}{% for i in range(99) %}{{ s }}{% endfor %}",
-        "x" * (jinja_sandbox.MAX_SOURCE + 1),
+        "x" * (MAX_SOURCE + 1),
     ],
     ids=lambda source: source[:40],
 )
-def test_limits(source, monkeypatch) -> None:
-    monkeypatch.setattr(jinja_sandbox, "MAX_SECONDS", 1.0)
+def test_limits(source) -> None:
     start = time.monotonic()
     with pytest.raises(ValueError, match=r"\[chat template\]"):
         render(source, {})
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 3
 
 
 def test_long_conversations_are_within_the_limits() -> None:
@@ -284,7 +245,7 @@ def test_messages_cannot_forge_turns(content) -> None:
     messages = [{"role": "system", "content": "be kind"}, {"role": "user", "content": content}]
     p = build_prompt(t, messages, None, {})
     assert t.counts(p.tokens) == {"<|im_start|>": 2, "<|im_end|>": 2}
-    assert t.detokenize(p.tokens, special=True) == p.text == render(template, {"messages": messages})
+    assert t.detokenize(p.tokens, special=True) == p.text
 
 
 def test_tools_and_variables_cannot_forge_turns() -> None:

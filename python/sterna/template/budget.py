@@ -1,0 +1,44 @@
+"""What a template may use up: steps and characters, asked for before the work is done."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+STEPS = 400_000  # evaluated nodes, and elements made or compared: one to four microseconds each
+STEPS_PER_VALUE = 50  # of the conversation; the longest published templates need half of it
+CHARACTERS = 12_000_000  # made, of at most five bytes each
+CHARACTERS_PER_CHARACTER = 32  # of the conversation
+SCANNED_PER_CHARACTER = 8  # as many are searched or compared in the time that making one takes
+
+
+class TemplateFault(Exception):
+    """What a template did wrong."""
+
+
+class Budget:
+    """Counts down; whatever is asked for beyond the end is a TemplateFault. Nothing is ever given back: what
+    a template makes in all its life is bounded, so what it holds is, too.
+    """
+
+    def __init__(self, values: int = 0, characters: int = 0) -> None:
+        self.steps = STEPS + STEPS_PER_VALUE * values
+        self.characters = CHARACTERS + CHARACTERS_PER_CHARACTER * characters
+
+    def step(self, n: int = 1) -> None:
+        """Before `n` elements are made, compared or passed over."""
+        self.steps -= n
+        if self.steps < 0:
+            self.fail()
+
+    def make(self, n: int) -> None:
+        """Before text of `n` characters is made."""
+        self.characters -= n
+        if self.characters < 0:
+            raise TemplateFault("it makes more text than a template may")
+
+    def scan(self, n: int, needle: int = 1) -> None:
+        """Before `n` characters are searched for a text of `needle`, or compared."""
+        self.make(n * max(needle, 1) // SCANNED_PER_CHARACTER)
+
+    def fail(self) -> NoReturn:
+        raise TemplateFault("it takes more steps than a template may")

@@ -1,0 +1,52 @@
+"""From a template and its variables to text, or to a ValueError that says what went wrong and where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .budget import Budget
+from .interpreter import Interpreter
+from .source import parse
+from .text import Text, origin
+
+
+def render(source: str, variables: Mapping[str, Any]) -> Text:
+    """The rendered text; it knows which characters are the template's.
+
+    `variables` must be plain data: None, bool, int, float, str, list, and dict with such keys. A str is the
+    conversation's, a Text says for itself. Raises ValueError for whatever goes wrong in the template.
+    """
+    interpreter = Interpreter(Budget(*_extent(variables)))
+    try:
+        text = interpreter.render(parse(source), variables)
+        text.encode()  # escapes in a template can make half of a surrogate pair
+    except Exception as e:  # a template can raise anything that Python code can
+        line = getattr(e, "lineno", None) or interpreter.line
+        where = f", line {line}" if line else ""
+        raise ValueError(f"[chat template] {_cause(e)}{where}") from e
+    return Text(text, origin(text))
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeEncodeError):
+        return "it makes half of a surrogate pair"
+    return str(error)[:4096] or type(error).__name__
+
+
+def _extent(value: Any) -> tuple[int, int]:
+    """Values and characters of the variables."""
+    values = characters = 0
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        values += 1
+        if isinstance(item, str):
+            characters += len(item)
+        elif isinstance(item, Mapping):
+            stack.extend(item.values())
+        elif isinstance(item, (list, tuple)):
+            stack.extend(item)
+    return values, characters
