@@ -22,7 +22,7 @@ Status check(const GenerateOptions& o) {
                   "[generate] " + name + ", got " + std::to_string(got) + ", expected " + expected);
   };
   if (!std::isfinite(o.temperature)) return bad("temperature", o.temperature, "a finite number");
-  if (!(o.top_p > 0)) return bad("top_p", o.top_p, "a number above 0");
+  if (!(o.top_p >= 0)) return bad("top_p", o.top_p, "a number from 0");
   if (!(o.min_p <= 1)) return bad("min_p", o.min_p, "a number up to 1");
   if (!(o.repeat_penalty > 0) || !std::isfinite(o.repeat_penalty))
     return bad("repeat_penalty", o.repeat_penalty, "a finite number above 0");
@@ -32,15 +32,17 @@ Status check(const GenerateOptions& o) {
   return {};
 }
 
-/// Text on its way out: holds back what may be the beginning of a stop text.
+/// Text on its way out: holds back what may be the beginning of a stop text. Texts of control tokens are
+/// compared with stop texts, but not shown.
 class Output {
  public:
-  explicit Output(const std::vector<std::string>& stop) : stop_(stop) {}
+  explicit Output(std::vector<std::string> stop) : stop_(std::move(stop)) {}
   bool stopped() const { return stopped_; }
 
   /// Takes new text; returns what can be shown. After a stop text nothing more comes.
-  std::string push(std::string_view text) {
+  std::string push(std::string_view text, bool shown = true) {
     held_ += text;
+    shown_.append(text.size(), shown);
     size_t cut = std::string::npos;
     for (const std::string& s : stop_)
       if (!s.empty()) cut = std::min(cut, held_.find(s));
@@ -53,23 +55,45 @@ class Output {
     for (const std::string& s : stop_)
       for (size_t n = std::min(s.size(), held_.size()); n > keep; n--)
         if (held_.compare(held_.size() - n, n, s, 0, n) == 0) keep = n;
-    std::string out = held_.substr(0, held_.size() - keep);
-    held_.erase(0, held_.size() - keep);
-    return out;
+    return take(held_.size() - keep);
   }
-  std::string flush() { return std::exchange(held_, {}); }
+  std::string flush() { return take(held_.size()); }
 
  private:
-  const std::vector<std::string>& stop_;
-  std::string held_;
+  std::string take(size_t n) {
+    std::string out;
+    for (size_t i = 0; i < n; i++)
+      if (shown_[i]) out += held_[i];
+    held_.erase(0, n);
+    shown_.erase(0, n);
+    return out;
+  }
+
+  std::vector<std::string> stop_;
+  std::string held_, shown_;  // the bytes, and for each whether it is to be shown
   bool stopped_ = false;
 };
+
+/// The texts to stop before: the caller's, and how the tokenizer spells them where that differs.
+std::vector<std::string> stop_texts(const text::Tokenizer& tokenizer, const std::vector<std::string>& stop) {
+  std::vector<std::string> texts = stop;
+  for (const std::string& s : stop)
+    if (std::string spelled = tokenizer.as_generated(s); spelled != s) texts.push_back(std::move(spelled));
+  return texts;
+}
+
+/// A bos that several put in front (the tokenizer, a chat template, the text itself) counts once.
+std::span<const int32_t> with_one_bos(std::span<const int32_t> prompt, int32_t bos) {
+  while (prompt.size() > 1 && bos >= 0 && prompt[0] == bos && prompt[1] == bos) prompt = prompt.subspan(1);
+  return prompt;
+}
 
 }  // namespace
 
 Result<GenerateResult> Session::generate(std::span<const int32_t> prompt, const GenerateOptions& o,
                                          const std::function<bool(const Token&)>& on_token) {
   STERNA_RETURN_IF_ERROR(check(o));
+  prompt = with_one_bos(prompt, tokenizer->bos());
   STERNA_RETURN_IF_ERROR(check_tokens(prompt, "generate"));
   GenerateResult result;
   result.n_prompt = prompt.size();
@@ -96,7 +120,7 @@ Result<GenerateResult> Session::generate(std::span<const int32_t> prompt, const 
   const ScreenStats before = decoder->screen_stats();
   std::vector<cpu::Candidate> candidates;
   text::Utf8Stream utf8;
-  Output output(o.stop);
+  Output output(stop_texts(*tokenizer, o.stop));
   const auto emit = [&](int32_t id, const std::string& text) {
     result.text += text;
     return !on_token || on_token({id, text});
@@ -114,7 +138,9 @@ Result<GenerateResult> Session::generate(std::span<const int32_t> prompt, const 
     }
     result.tokens.push_back(id);
     history.push_back(id);
-    const bool go_on = emit(id, output.push(utf8.push(tokenizer->piece(id, false))));
+    std::string shown = output.push(utf8.push(tokenizer->piece(id, false)));
+    if (tokenizer->is_hidden(id)) shown += output.push(tokenizer->text(id), false);
+    const bool go_on = emit(id, shown);
     if (output.stopped() || !go_on) {
       result.stop = output.stopped() ? GenerateResult::Stop::kStopText : GenerateResult::Stop::kCallback;
       break;

@@ -175,6 +175,13 @@ Result<std::string> Model::detokenize(std::span<const int32_t> tokens, bool spec
 }
 bool Model::is_eog(int32_t token) const { return impl_->session->tokenizer->is_eog(token); }
 
+Result<std::vector<int32_t>> Model::prompt_tokens(std::string_view prompt,
+                                                  const GenerateOptions& options) const {
+  return public_call("generate", [&](FloatEnvironment&) -> Result<std::vector<int32_t>> {
+    return impl_->session->tokenizer->encode_prompt(prompt, options.add_special, options.parse_special);
+  });
+}
+
 Status Model::forward(std::span<const int32_t> tokens, std::span<float> out,
                       const std::function<bool()>& keep_going) {
   return public_call("forward", [&](FloatEnvironment& env) {
@@ -185,8 +192,7 @@ Status Model::forward(std::span<const int32_t> tokens, std::span<float> out,
 
 Result<GenerateResult> Model::generate(std::string_view prompt, const GenerateOptions& options,
                                        const std::function<bool(const Token&)>& on_token) {
-  STERNA_ASSIGN(const std::vector<int32_t> tokens,
-                tokenize(prompt, options.add_special, options.parse_special));
+  STERNA_ASSIGN(const std::vector<int32_t> tokens, prompt_tokens(prompt, options));
   return generate(std::span<const int32_t>(tokens), options, on_token);
 }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
+#include <limits>
 
 #include "base/detmath.h"
 
@@ -40,6 +42,8 @@ cpu::Query Sampler::query(size_t rows) const {
 
 int32_t Sampler::sample(std::span<cpu::Candidate> c, std::span<const int32_t> history) {
   const GenerateOptions& o = options_;
+  for (cpu::Candidate& x : c)
+    if (std::isnan(x.logit)) x.logit = -std::numeric_limits<float>::infinity();  // comes last, not anywhere
   if (penalized()) {
     const size_t n = o.repeat_last_n < 0 ? history.size() : std::min(history.size(), size_t(o.repeat_last_n));
     std::vector<int32_t> recent(history.end() - ptrdiff_t(n), history.end());
@@ -64,7 +68,10 @@ int32_t Sampler::sample(std::span<cpu::Candidate> c, std::span<const int32_t> hi
   const auto weigh = [&](double temperature) {  // returns the sum
     double sum = 0;
     for (size_t i = 0; i < w.size(); i++)
-      sum += w[i] = detmath::exp((double(c[i].logit) - double(c[0].logit)) / temperature);
+      // Equal ones first: a difference of infinities, which a tiny repeat_penalty can make, is not a number.
+      sum += w[i] = c[i].logit == c[0].logit
+                        ? 1
+                        : detmath::exp((double(c[i].logit) - double(c[0].logit)) / temperature);
     return sum;
   };
   const double sum = weigh(1);

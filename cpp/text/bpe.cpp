@@ -58,8 +58,10 @@ class Bpe final : public Encoder {
       }
       const std::string_view left = merge.substr(0, space), right = merge.substr(space + 1);
       joined.assign(left).append(right);
+      const int32_t id = id_of(joined);
+      if (vocab_.has(id) && !vocab_.is_plain(id)) continue;
       // The first of equal pairs wins.
-      joins_.try_emplace(pair_key(id_of(left), id_of(right)), Join{static_cast<double>(rank), id_of(joined)});
+      joins_.try_emplace(pair_key(id_of(left), id_of(right)), Join{static_cast<double>(rank), id});
     }
     for (size_t byte = 0; byte < byte_ids_.size(); ++byte) byte_ids_[byte] = id_of(alphabet().letters[byte]);
     return {};
@@ -94,7 +96,7 @@ class Bpe final : public Encoder {
     if (pre_.ignore_merges && word.size() <= vocab_.longest) {
       std::string spelled;
       for (const char c : word) spelled += alphabet().letters[static_cast<uint8_t>(c)];
-      if (const int32_t id = vocab_.find(spelled); id >= 0) return ids.push_back(id);
+      if (const int32_t id = vocab_.find_plain(spelled); id >= 0) return ids.push_back(id);
     }
     merger.clear();
     for (size_t at = 0; at < word.size(); ++at) merger.add(at, 1, byte_ids_[static_cast<uint8_t>(word[at])]);

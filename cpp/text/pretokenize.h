@@ -72,7 +72,7 @@ struct PreTokenizer {
   std::vector<Rule> rules;     ///< Applied one after the other, each to the pieces that the one before left.
   bool ignore_merges = false;  ///< A word that is a token is taken whole, without merging.
   bool add_bos = false;        ///< Unless the file says otherwise.
-  bool clean_spaces = false;   ///< Detokenizing removes spaces before some punctuation.
+  bool nfc = false;            ///< Text is composed (Unicode NFC) first, as the publisher's tokenizer does.
 };
 
 /// Null if `name` is not known.

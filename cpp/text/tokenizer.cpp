@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "text/encoder.h"
+#include "text/nfc.h"
 #include "text/pretokenize.h"
 #include "text/vocab.h"
 
@@ -67,25 +68,6 @@ class SpecialFinder {
   std::map<size_t, std::bitset<256>, std::greater<>> first_bytes_;  ///< Of the special texts, by their size.
 };
 
-void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  size_t match = text.find(from);
-  if (match == std::string::npos) return;
-  std::string out;
-  size_t begin = 0;
-  for (; match != std::string::npos; match = text.find(from, begin)) {
-    out.append(text, begin, match - begin).append(to);
-    begin = match + from.size();
-  }
-  text = out.append(text, begin);
-}
-
-void clean_spaces(std::string& text) {
-  constexpr std::pair<std::string_view, std::string_view> kReplacements[] = {
-      {" ?", "?"},   {" !", "!"},   {" .", "."},     {" ,", ","},    {" ' ", "'"},
-      {" 's", "'s"}, {" 'm", "'m"}, {" 're", "'re"}, {" 've", "'ve"}};
-  for (const auto& [from, to] : kReplacements) replace_all(text, from, to);
-}
-
 /// The name of the pre-tokenizer: the caller's, else the file's, else a guess with a warning.
 Result<std::string> pre_name(const GgufFile& file, const TokenizerOptions& options, Vocab& vocab) {
   if (!options.pre.empty()) return options.pre;
@@ -107,9 +89,49 @@ struct Tokenizer::Impl {
 
   Vocab vocab;
   std::string pre;
-  bool cleans_spaces = false;
+  bool composes = false;        ///< Unicode NFC, before anything else.
+  bool unknown_is_text = true;  ///< The unknown token also stands for characters that cannot be spelled.
   std::unique_ptr<Encoder> encoder;
   std::unique_ptr<SpecialFinder> user_defined, specials;
+
+  /// Calls plain(text) and special(found) for the parts of a text, in order.
+  template <class Plain, class Found>
+  void split(std::string_view text, const std::vector<Special>& found, Plain plain, Found special) const {
+    size_t begin = 0;
+    const auto plain_until = [&](size_t end) {
+      const std::string_view part = text.substr(begin, end - begin);
+      if (part.empty()) return;
+      composes && !is_nfc(part) ? plain(std::string_view(nfc(part))) : plain(part);
+    };
+    for (const Special& s : found) {
+      plain_until(s.begin);
+      special(s);
+      begin = s.begin + s.size;
+    }
+    plain_until(text.size());
+  }
+
+  /// The ids of a text, between bos and eos unless the text has them itself.
+  std::vector<int32_t> encode(std::string_view text, bool bos, bool eos, bool parse_special) const {
+    const std::vector<Special> found = (parse_special ? specials : user_defined)->find(text);
+    const bool has_bos = !found.empty() && found.front().begin == 0 && found.front().id == vocab.bos;
+    const bool has_eos = !found.empty() && found.back().begin + found.back().size == text.size() &&
+                         found.back().id == vocab.eos;
+    std::vector<int32_t> ids;
+    if (bos && !has_bos) ids.push_back(vocab.bos);
+    split(
+        text, found, [&](std::string_view part) { encoder->encode(part, ids); },
+        [&](const Special& s) { ids.push_back(s.id); });
+    if (eos && !has_eos) ids.push_back(vocab.eos);
+    return ids;
+  }
+
+  /// Whether the text after this token was encoded as one that begins anew.
+  bool ends_part(int32_t id) const {
+    const TokenType type = vocab.type(id);
+    return type == TokenType::kControl || type == TokenType::kUserDefined ||
+           (type == TokenType::kUnknown && !unknown_is_text);
+  }
 
   void append(int32_t id, bool special, std::string& out) const {
     if (!vocab.has(id)) return;
@@ -140,6 +162,7 @@ Result<Tokenizer> Tokenizer::from_gguf(const GgufFile& file, const TokenizerOpti
       v.warnings.push_back("option pre is ignored: model 'llama' has no pre-tokenizer");
     STERNA_RETURN_IF_ERROR(read_special_tokens(file, false, v));
     impl->encoder = make_spm(v);
+    impl->unknown_is_text = v.find("<0x80>") < 0;
   } else {
     STERNA_ASSIGN(impl->pre, pre_name(file, options, v));
     const PreTokenizer* pre = find_pre_tokenizer(impl->pre);
@@ -150,7 +173,7 @@ Result<Tokenizer> Tokenizer::from_gguf(const GgufFile& file, const TokenizerOpti
     }
     STERNA_RETURN_IF_ERROR(read_special_tokens(file, pre->add_bos, v));
     STERNA_ASSIGN(impl->encoder, make_bpe(file, v, *pre));
-    impl->cleans_spaces = pre->clean_spaces;
+    impl->composes = pre->nfc;
   }
   impl->user_defined = std::make_unique<SpecialFinder>(v, false);
   impl->specials = std::make_unique<SpecialFinder>(v, true);
@@ -164,35 +187,41 @@ Tokenizer::~Tokenizer() = default;
 
 std::vector<int32_t> Tokenizer::encode(std::string_view text, bool add_special, bool parse_special) const {
   const Vocab& v = impl_->vocab;
-  std::vector<int32_t> ids;
-  if (add_special && v.add_bos && v.bos >= 0) ids.push_back(v.bos);
-  size_t begin = 0;
-  const auto encode_until = [&](size_t end) {
-    if (end > begin) impl_->encoder->encode(text.substr(begin, end - begin), ids);
-  };
-  for (const Special& s : (parse_special ? impl_->specials : impl_->user_defined)->find(text)) {
-    encode_until(s.begin);
-    ids.push_back(s.id);
-    begin = s.begin + s.size;
-  }
-  encode_until(text.size());
-  if (add_special && v.add_eos && v.eos >= 0) ids.push_back(v.eos);
-  return ids;
+  return impl_->encode(text, add_special && v.add_bos, add_special && v.add_eos, parse_special);
+}
+
+std::vector<int32_t> Tokenizer::encode_prompt(std::string_view text, bool add_special,
+                                              bool parse_special) const {
+  return impl_->encode(text, add_special && impl_->vocab.add_bos, false, parse_special);
 }
 
 std::string Tokenizer::decode(std::span<const int32_t> ids, bool special) const {
   std::string out;
-  // The space that encoding put first; it is known not to be that one where a bos was left out just before
-  // it.
-  bool drop_space = impl_->vocab.add_space_prefix;
-  for (size_t i = 0; i < ids.size(); ++i) {
-    impl_->append(ids[i], special, out);
-    if (!drop_space || out.empty()) continue;
-    const bool after_bos = i > 0 && ids[i - 1] == impl_->vocab.bos;
-    if (out[0] == ' ' && !after_bos) out.erase(0, 1);
-    drop_space = false;
+  const bool prefix = impl_->vocab.add_space_prefix;
+  bool begins = prefix;  // The next space is the one that encoding put first.
+  for (const int32_t id : ids) {
+    const size_t from = out.size();
+    impl_->append(id, special, out);
+    if (!impl_->vocab.has(id)) continue;
+    if (impl_->ends_part(id)) {
+      begins = prefix;
+    } else if (out.size() > from) {
+      if (begins && out[from] == ' ') out.erase(from, 1);
+      begins = false;
+    }
   }
-  if (impl_->cleans_spaces) clean_spaces(out);
+  return out;
+}
+
+std::string Tokenizer::as_generated(std::string_view text) const {
+  std::string out;
+  impl_->split(
+      text, impl_->specials->find(text),
+      [&](std::string_view part) {
+        if (!out.empty() && impl_->vocab.add_space_prefix) out += ' ';
+        out += part;
+      },
+      [&](const Special& s) { out += text.substr(s.begin, s.size); });
   return out;
 }
 
@@ -220,6 +249,9 @@ bool Tokenizer::is_eog(int32_t id) const {
 }
 bool Tokenizer::is_control(int32_t id) const {
   return impl_->vocab.has(id) && impl_->vocab.type(id) == TokenType::kControl;
+}
+bool Tokenizer::is_hidden(int32_t id) const {
+  return is_control(id) || (impl_->vocab.has(id) && impl_->vocab.type(id) == TokenType::kUnknown);
 }
 const std::vector<std::string>& Tokenizer::warnings() const { return impl_->vocab.warnings; }
 

@@ -36,6 +36,12 @@ Result<std::vector<T>> numbers(const GgufFile& file, std::string_view key, size_
   return out;
 }
 
+/// Whether a text is nothing but U+2581, SentencePiece's mark for spaces.
+bool is_spaces(std::string_view text) {
+  while (text.starts_with("\xE2\x96\x81")) text.remove_prefix(3);
+  return text.empty();
+}
+
 Status read_types(const GgufFile& file, Vocab& vocab) {
   constexpr std::string_view kKey = "tokenizer.ggml.token_type";
   const auto fail = [&](size_t id, const std::string& got, const std::string& expected) {
@@ -50,6 +56,9 @@ Status read_types(const GgufFile& file, Vocab& vocab) {
     if (type < 0 || type > static_cast<int64_t>(TokenType::kByte))
       return fail(id, std::to_string(type), "0 to 6");
     vocab.types[id] = static_cast<TokenType>(type);
+    // Older converters call Gemma's runs of spaces user-defined, although text reaches them by merging.
+    if (vocab.model == "llama" && vocab.types[id] == TokenType::kUserDefined && is_spaces(vocab.texts[id]))
+      vocab.types[id] = TokenType::kNormal;
     if (vocab.types[id] == TokenType::kByte && byte_of(vocab.texts[id]) < 0) {
       return fail(id, "a byte token with the text '" + vocab.texts[id] + "'",
                   "<0xHH> with two hexadecimal digits");

@@ -44,6 +44,16 @@ struct Vocab {
     return it == ids.end() ? -1 : it->second;
   }
   TokenType type(int32_t id) const { return types[static_cast<size_t>(id)]; }
+  /// Whether ordinary text may become the token. The others are found by their whole texts or never, or
+  /// merging could make an end of a turn of what a user typed.
+  bool is_plain(int32_t id) const {
+    const TokenType t = type(id);
+    return t == TokenType::kNormal || t == TokenType::kUnused || t == TokenType::kUndefined;
+  }
+  int32_t find_plain(std::string_view text) const {
+    const int32_t id = find(text);
+    return id >= 0 && is_plain(id) ? id : -1;
+  }
 };
 
 /// "[load tokenizer] path: what, got ..., expected ...".

@@ -43,7 +43,7 @@ struct GenerateOptions {
   int max_tokens = -1;            ///< -1 = until the model ends or the context is full.
   float temperature = 0.8f;       ///< <= 0: greedy.
   int top_k = 40;                 ///< <= 0: off.
-  float top_p = 0.95f;            ///< >= 1: off.
+  float top_p = 0.95f;            ///< >= 1: off; 0: only the best token.
   float min_p = 0.05f;            ///< <= 0: off.
   float repeat_penalty = 1.0f;    ///< 1: off.
   int repeat_last_n = 64;         ///< Tokens the penalty looks back on; -1 = the whole context.
@@ -51,7 +51,7 @@ struct GenerateOptions {
   int lookup = 0;                 ///< Most tokens (0..64) to guess from repetitions; only changes the time.
   bool ignore_eos = false;        ///< Go on after the end-of-generation tokens.
   bool parse_special = true;      ///< Texts of control tokens in the prompt become those tokens.
-  bool add_special = true;        ///< Add bos (eos) as the model's tokenizer asks.
+  bool add_special = true;        ///< Put bos before a text prompt if the model's tokenizer asks for it.
   std::vector<std::string> stop;  ///< Generation ends before any of these texts.
   std::function<bool()>
       keep_going;  ///< Asked between layers of prompt passes (milliseconds); false stops (Stop::kCallback).
@@ -136,6 +136,9 @@ class Model {
   /// Errors: kOutOfMemory.
   Result<std::string> detokenize(std::span<const int32_t> tokens, bool special) const;
   bool is_eog(int32_t token) const;
+  /// The tokens with which generate() begins for a text: bos as the model asks and `options` allow, but never
+  /// an eos, which would end what is to be continued. Error: kOutOfMemory.
+  Result<std::vector<int32_t>> prompt_tokens(std::string_view prompt, const GenerateOptions& options) const;
 
   /// Logits of every token of a sequence from position 0: out[n_tokens][n_vocab]. Errors: kInvalidArgument
   /// for no tokens, an id outside the vocabulary, more tokens than the context, or a wrong size of out.
@@ -143,9 +146,9 @@ class Model {
   Status forward(std::span<const int32_t> tokens, std::span<float> out,
                  const std::function<bool()>& keep_going);
 
-  /// Generates after `prompt`. `on_token` (may be empty) sees every token; false stops (Stop::kCallback).
-  /// Errors: kInvalidArgument for an empty prompt (no tokens), one that does not fit the context, or bad
-  /// options.
+  /// Generates after `prompt`; a bos that it begins with several times counts once. `on_token` (may be empty)
+  /// sees every token; false stops (Stop::kCallback). Errors: kInvalidArgument for an empty prompt (no
+  /// tokens), one that does not fit the context, or bad options.
   Result<GenerateResult> generate(std::string_view prompt, const GenerateOptions& options,
                                   const std::function<bool(const Token&)>& on_token);
   Result<GenerateResult> generate(std::span<const int32_t> prompt, const GenerateOptions& options,

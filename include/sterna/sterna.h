@@ -8,3 +8,4 @@
 #include "sterna/model.h"
 #include "sterna/selftest.h"
 #include "sterna/status.h"
+#include "sterna/tokenizer.h"

@@ -56,6 +56,11 @@ std::vector<int32_t> tokenize(const Model& model, const nb::bytes& text, bool ad
   return take(without_gil([&] { return model.tokenize(view, add_special, parse_special); }));
 }
 
+std::vector<int32_t> prompt_tokens(const Model& model, const nb::bytes& prompt) {
+  const std::string_view view(prompt.c_str(), prompt.size());
+  return take(without_gil([&] { return model.prompt_tokens(view, {}); }));
+}
+
 nb::str detokenize(const Model& model, const TokenIds& tokens, bool special) {
   return to_str(take(without_gil([&] { return model.detokenize(span_of(tokens), special); })));
 }
@@ -232,6 +237,7 @@ void init_model(nb::module_& m) {
       .def("tensors", &Model::tensors, nb::rv_policy::copy)
       .def("metadata", &metadata, nb::sig("def metadata(self) -> dict[str, str]"))
       .def("tokenize", &tokenize, nb::arg("text"), nb::arg("add_special"), nb::arg("parse_special"))
+      .def("prompt_tokens", &prompt_tokens, nb::arg("prompt"))
       .def("detokenize", &detokenize, nb::arg("tokens").noconvert(), nb::arg("special"))
       .def("is_eog", &Model::is_eog, nb::arg("token"))
       .def("forward", &forward, nb::arg("tokens").noconvert(), nb::arg("out").noconvert())

@@ -31,6 +31,7 @@ from .errors import UnsupportedError
 from .golden import selftest
 from .matmul import PackedWeights, dequantize, pack, pack_bcq
 from .model import GenerateOptions, Model, load, open_gguf
+from .tokenizer import Tokenizer
 
 __version__ = version()
 
@@ -49,6 +50,7 @@ __all__ = [
     "ScreenStats",
     "TensorInfo",
     "Token",
+    "Tokenizer",
     "UnsupportedError",
     "__version__",
     "cpu_name",

@@ -216,7 +216,8 @@ class Model:
         return self._open().is_eog(token)
 
     def _prompt_ids(self, prompt: Prompt) -> npt.NDArray[np.int32]:
-        return _token_ids(self.tokenize(prompt) if isinstance(prompt, str) else prompt)
+        # Not tokenize(): what is to be continued never ends with an eos.
+        return _token_ids(self._open().prompt_tokens(prompt.encode()) if isinstance(prompt, str) else prompt)
 
     # --- numbers ------------------------------------------------------------------------------------------
 

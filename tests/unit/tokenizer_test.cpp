@@ -18,38 +18,14 @@
 #include "text/unicode.h"
 #include "unit/gguf_builder.h"
 #include "unit/tiny_vocab.h"
+#include "unit/tokenizer_check.h"
 
 namespace {
 
 using namespace sterna;
 using namespace sterna::text;
-using sterna::testing::Bytes;
-using sterna::testing::GgufBuilder;
-using sterna::testing::tiny_bpe;
-using sterna::testing::tiny_spm;
-using sterna::testing::TinyVocab;
+using namespace sterna::testing;
 using Ids = std::vector<int32_t>;
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream out;
-  out << file.rdbuf();
-  return out.str();
-}
-
-Result<Tokenizer> load(const GgufBuilder& builder, const TokenizerOptions& options = {}) {
-  const Bytes image = builder.build();
-  const Result<GgufFile> file = GgufFile::from_memory(image, "test.gguf");
-  REQUIRE_MESSAGE(file.ok(), file.status().message());
-  return Tokenizer::from_gguf(file.value(), options);
-}
-
-/// For vocabularies that must load.
-Tokenizer loaded(const GgufBuilder& builder, const TokenizerOptions& options = {}) {
-  Result<Tokenizer> tokenizer = load(builder, options);
-  REQUIRE_MESSAGE(tokenizer.ok(), tokenizer.status().message());
-  return std::move(tokenizer.value());
-}
 
 void check_refused(const GgufBuilder& builder, Code code, const std::vector<std::string>& parts) {
   const Result<Tokenizer> tokenizer = load(builder);
@@ -83,45 +59,6 @@ Words split(const std::string& pre, std::string_view text) {
   return {words.begin(), words.end()};
 }
 
-/// Undoes Python's unicode_escape.
-std::string unescape(std::string_view s) {
-  std::string out;
-  for (size_t i = 0; i < s.size(); ++i) {
-    if (s[i] != '\\') {
-      out += s[i];
-      continue;
-    }
-    const char kind = s[++i];
-    const size_t digits = kind == 'x' ? 2 : kind == 'u' ? 4 : kind == 'U' ? 8 : 0;
-    if (digits) {
-      append_utf8(out, char32_t(std::stoul(std::string(s.substr(i + 1, digits)), nullptr, 16)));
-      i += digits;
-    } else {
-      out += kind == 'n' ? '\n' : kind == 'r' ? '\r' : kind == 't' ? '\t' : kind;
-    }
-  }
-  return out;
-}
-
-const std::vector<std::string> kNasty = {"",
-                                         " ",
-                                         "   ",
-                                         "\n",
-                                         "a",
-                                         "Hello, world! 123",
-                                         "I'll say 'twas  fine .\r\n\r\n\tok",
-                                         "caf\u00e9 na\u00efve \u00df",
-                                         "\u4e2d\u6587\u548c English \u6df7\u5408 42\u5e74",
-                                         "\U0001F680\U0001F468\u200D\U0001F469\u200D\U0001F467 e\u0301",
-                                         "\u3000\u00a0 \u2028",
-                                         std::string("nul\0in", 6),
-                                         "\u2581 marks \u2581",
-                                         "<0x41> <s> [INST]",
-                                         "tail   "};
-const std::vector<std::string> kInvalid = {
-    "\xff",       "\xc3",     "a\xe4\xb8",          "\xed\xa0\x80",     "\xf5\x80\x80\x80",
-    "\xc0\xaf x", "\x80\x80", "ok \xf0\x9f\x9a ok", "\xf4\x90\x80\x80", "\xe4 \xb8\xad"};
-
 TEST_SUITE_BEGIN("unit");
 
 TEST_CASE("pre-tokenizers split like the published patterns in a regex engine") {
@@ -147,22 +84,32 @@ TEST_CASE("pre-tokenizer names: families, and what else a name implies") {
   struct Expected {
     const char* name;
     const char* family;
-    bool ignore_merges, add_bos, clean_spaces;
+    bool ignore_merges, add_bos, nfc;
   };
   const std::string probe = "We'LL go' \u00e9\u0301 12345 (ok)\u4e2d !\n\n  x\u01c5a///\n";
   for (const Expected& e :
-       std::initializer_list<Expected>{{"falcon_e", "llama-bpe", true, true, true},
-                                       {"falcon3", "llama-bpe", true, true, true},
-                                       {"lfm2", "llama-bpe", true, true, true},
+       std::initializer_list<Expected>{{"falcon_e", "llama-bpe", true, true, false},
+                                       {"falcon3", "llama-bpe", true, true, false},
+                                       {"lfm2", "llama-bpe", true, true, false},
+                                       {"dbrx", "llama-bpe", false, false, false},
+                                       {"smaug-bpe", "llama-bpe", false, false, false},
+                                       {"chatglm-bpe", "llama-bpe", false, false, false},
+                                       {"glm4", "llama-bpe", false, false, false},
+                                       {"glm5", "llama-bpe", false, false, false},
+                                       {"qwen2", "qwen2", false, false, true},
                                        {"deepseek-r1-qwen", "qwen2", false, false, false},
                                        {"stablelm2", "qwen2", false, false, true},
-                                       {"phi-2", "gpt-2", false, false, true},
-                                       {"jina-v2-code", "gpt-2", false, false, true},
-                                       {"refact", "starcoder", false, false, true},
+                                       {"phi-2", "gpt-2", false, false, false},
+                                       {"jina-v2-code", "gpt-2", false, false, false},
+                                       {"granite-docling", "gpt-2", false, false, false},
+                                       {"trillion", "gpt-2", false, false, false},
+                                       {"olmo", "gpt-2", false, false, true},
+                                       {"refact", "starcoder", false, false, false},
                                        {"smollm", "starcoder", false, false, false},
-                                       {"default", "default", false, false, true},
-                                       {"falcon", "falcon", false, false, true},
-                                       {"qwen35", "qwen35", false, false, false},
+                                       {"command-r", "starcoder", false, false, true},
+                                       {"default", "default", false, false, false},
+                                       {"falcon", "falcon", false, false, false},
+                                       {"qwen35", "qwen35", false, false, true},
                                        {"deepseek-llm", "deepseek-llm", false, false, false},
                                        {"deepseek-coder", "deepseek-coder", false, false, false},
                                        {"hunyuan-dense", "deepseek-v3", false, false, false},
@@ -173,7 +120,7 @@ TEST_CASE("pre-tokenizer names: families, and what else a name implies") {
     REQUIRE(pre);
     CHECK(pre->ignore_merges == e.ignore_merges);
     CHECK(pre->add_bos == e.add_bos);
-    CHECK(pre->clean_spaces == e.clean_spaces);
+    CHECK(pre->nfc == e.nfc);
     CHECK(split(e.name, probe) == split(e.family, probe));
   }
   CHECK(!find_pre_tokenizer(""));
@@ -230,17 +177,6 @@ TEST_CASE("streaming UTF-8 in any portions gives the same text") {
   CHECK(stream.push("\xad") == "\u4e2d");
 }
 
-TEST_CASE("byte-level BPE: any bytes come back, for every pre-tokenizer") {
-  for (const char* pre : {"default", "llama-bpe", "qwen2", "megrez", "qwen35", "gpt-2", "starcoder", "smollm",
-                          "falcon", "deepseek-llm", "deepseek-coder", "deepseek-v3", "tekken", "gpt-4o"}) {
-    const Tokenizer t = loaded(tiny_bpe(pre).build());
-    CHECK(t.pre() == pre);
-    for (const auto* list : {&kNasty, &kInvalid}) {
-      for (const std::string& text : *list) CHECK(pieces(t, t.encode(text, false, false)) == text);
-    }
-  }
-}
-
 TEST_CASE("byte-level BPE: merges go by rank, leftmost first") {
   const Tokenizer t = loaded(tiny_bpe("gpt-2").build());
   CHECK(t.model() == "gpt2");
@@ -265,8 +201,6 @@ TEST_CASE("byte-level BPE without all bytes drops what it cannot spell") {
   v.merges = {"a b", "c d"};  // Neither "ab" nor "cd" is a token.
   const Tokenizer t = loaded(v.build());
   CHECK(t.encode("abcda", false, false) == Ids{0, 1, 0});
-  CHECK(t.bos() == -1);  // The default, 11, is outside.
-  CHECK(t.eos() == -1);
 }
 
 TEST_CASE("special tokens: longest first, control tokens only on request") {
@@ -336,7 +270,7 @@ TEST_CASE("end of generation: by key, by text, and the exceptions") {
   SUBCASE("texts") {
     GgufBuilder b = v.build();
     const Tokenizer t = loaded(b.u32("tokenizer.ggml.eom_token_id", uint32_t(eom)));
-    for (const int32_t id : {end, slash, turn, sep, eom, t.eos()}) CHECK(t.is_eog(id));
+    for (const int32_t id : {end, slash, turn, sep, eom}) CHECK(t.is_eog(id));
     CHECK(t.eot() == turn);
     CHECK(t.is_control(end));  // By its text, whatever the file's type says.
     CHECK(t.is_control(sep));
@@ -357,16 +291,6 @@ TEST_CASE("end of generation: by key, by text, and the exceptions") {
   }
 }
 
-TEST_CASE("detokenizing removes spaces before punctuation where the pre-tokenizer says so") {
-  const std::string text = "Hi , you 're it 's ' ok ' ... Is it ? Yes ! I 'm we 've";
-  const auto round_trip = [&](const char* pre) {
-    const Tokenizer t = loaded(tiny_bpe(pre).build());
-    return t.decode(t.encode(text, false, false), false);
-  };
-  CHECK(round_trip("gpt-2") == "Hi, you're it's'ok '... Is it? Yes! I'm we've");
-  CHECK(round_trip("smollm") == text);
-}
-
 TEST_CASE("missing pre: default, or llama-bpe for the vocabulary of Llama 3, both with a warning") {
   TinyVocab v = tiny_bpe("");
   const Tokenizer t = loaded(v.build());
@@ -379,7 +303,7 @@ TEST_CASE("missing pre: default, or llama-bpe for the vocabulary of Llama 3, bot
 
   while (v.tokens.size() < 128256)
     v.add(v.tokens.size() == 128000 ? "<|begin_of_text|>" : "t" + std::to_string(v.tokens.size()), 1);
-  const Tokenizer llama3 = loaded(v.build());
+  const Tokenizer llama3 = loaded(v.build().u32("tokenizer.ggml.bos_token_id", 128000));
   CHECK(llama3.pre() == "llama-bpe");
   CHECK(llama3.add_bos());
   REQUIRE(llama3.warnings().size() == 1);
@@ -405,14 +329,6 @@ TEST_CASE("SentencePiece: merges by score, byte fallback, space rules") {
   CHECK(t.decode(hello, false) == "hello");
   CHECK(t.piece(hello[0], false) == " hello");
   CHECK(t.decode(t.encode("  hello", false, false), false) == "  hello");
-  CHECK(t.decode(t.encode("hello", true, false), false) == " hello");
-  CHECK(t.decode(t.encode("hello", true, false), true) == "<s> hello");
-  for (const auto* list : {&kNasty, &kInvalid}) {
-    for (const std::string& text : *list) {
-      if (text.find("\u2581") == std::string::npos)
-        CHECK(t.decode(t.encode(text, false, false), false) == text);
-    }
-  }
   const Tokenizer bare = loaded(tiny_spm().build().boolean("tokenizer.ggml.add_space_prefix", false));
   CHECK(texts_of(bare, bare.encode("hello", false, false)) == Words{"h", "ello"});
   CHECK(bare.decode(bare.encode(" hello", false, false), false) == " hello");
@@ -541,7 +457,7 @@ TEST_CASE("published vectors of whole vocabularies") {
       REQUIRE(std::getline(expected, line));
       const Ids ids = t.encode(text, false, false);
       CHECK_MESSAGE(ids == ids_of_line(line), text);
-      CHECK((t.model() == "llama" ? t.decode(ids, true) : pieces(t, ids)) == text);
+      CHECK(t.decode(ids, true) == text);
       ++n_texts;
     }
     CHECK(n_texts == 46);
