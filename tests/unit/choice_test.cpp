@@ -3,16 +3,23 @@
 #include "backends/cpu/choice.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "backends/cpu/choice_file.h"
 #include "backends/cpu/linear.h"
 #include "sterna/sterna.h"
 
@@ -41,6 +48,25 @@ cpu::PackedLayout layout(const char* variant, size_t rows, size_t depth) {
   return cpu::packed_layout(spec, rows, depth, false, spec.ternary);
 }
 cpu::PackedLayout like() { return layout("w8_row", 16, 32); }
+
+std::string why(cpu::ChoiceTable& table, bool fresh = false) {
+  const auto c = table.choose(like(), fresh);
+  return c.ok() ? c.value().why : c.status().message();
+}
+
+/// Exit code of a forked child that runs `work`; 99 if it takes longer than 20 seconds.
+template <class F>
+int in_child(F work) {
+  const pid_t child = fork();
+  if (child == 0) {
+    signal(SIGALRM, [](int) { _exit(99); });
+    alarm(20);
+    _exit(work());
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
 
 size_t calls[cpu::kTokenCases];
 template <size_t i>
@@ -154,6 +180,115 @@ TEST_SUITE("unit") {
     write(folder.path / "plain", "");
     for (const fs::path& nowhere : {folder.path / "plain" / "kernels.txt", fs::path(), folder.path})
       CHECK(std::string(cpu::ChoiceTable(nowhere).choose(like(), false).value().why) == "measured");
+  }
+
+  TEST_CASE("the file of choices: other things in its place") {
+    if (cpu::plausible("w8_row").size() < 2) return;  // nothing is written
+    const Folder folder;
+    const fs::path file = folder.path / "kernels.txt", victim = folder.path / "victim";
+    const auto becomes_a_file = [&] {
+      cpu::ChoiceTable table(file);
+      CHECK(why(table) == "measured");
+      CHECK(fs::is_regular_file(fs::symlink_status(file)));
+      fs::remove(file);
+    };
+    SUBCASE("a named pipe, which would wait for a writer") {
+      REQUIRE(mkfifo(file.c_str(), 0600) == 0);
+      REQUIRE(in_child([&] {
+                cpu::ChoiceTable table(file);
+                return why(table) == "measured" ? 0 : 1;
+              }) == 0);
+      fs::remove(file);
+      REQUIRE(mkfifo(file.c_str(), 0600) == 0);
+      becomes_a_file();
+    }
+    SUBCASE("links are not followed, under no name that can be foreseen") {
+      write(victim, "precious");
+      for (const std::string& suffix : {std::string(), std::string(".tmp"), "." + std::to_string(getpid())})
+        fs::create_symlink(victim, file.string() + suffix);
+      becomes_a_file();
+      fs::create_symlink(folder.path / "nowhere", file);
+      becomes_a_file();
+      CHECK(read(victim) == "precious");
+      CHECK(!fs::exists(folder.path / "nowhere"));
+    }
+    SUBCASE("a link to a valid file is not read") {
+      cpu::ChoiceTable table(victim);
+      CHECK(why(table) == "measured");
+      CHECK(!cpu::read_small_file(victim, 1 << 16).empty());
+      fs::create_symlink(victim, file);
+      CHECK(cpu::read_small_file(file, 1 << 16).empty());
+      becomes_a_file();
+    }
+    SUBCASE("folders, devices and large files are not read") {
+      write(victim, std::string(100, 'x'));
+      CHECK(cpu::read_small_file(victim, 100).size() == 100);
+      for (const fs::path& path : {folder.path, fs::path("/dev/zero"), fs::path(), victim})
+        CHECK(cpu::read_small_file(path, 99).empty());
+      fs::create_directory(file);
+      cpu::ChoiceTable table(file);
+      CHECK(why(table) == "measured");
+      CHECK(fs::is_directory(file));
+    }
+    SUBCASE("no space: nothing is left, and no signal ends the process") {
+      REQUIRE(in_child([&] {
+                const rlimit none{16, 16};
+                setrlimit(RLIMIT_FSIZE, &none);
+                cpu::ChoiceTable table(file);
+                return why(table) == "measured" ? 0 : 1;
+              }) == 0);
+      CHECK(fs::directory_iterator(folder.path) == fs::directory_iterator());
+    }
+  }
+
+  TEST_CASE("the file of choices: what another process wrote meanwhile stays") {
+    if (cpu::plausible("w8_row").size() < 2 || cpu::plausible("w4_row").size() < 2) return;
+    const Folder folder;
+    const fs::path file = folder.path / "kernels.txt";
+    cpu::ChoiceTable one(file), two(file);
+    CHECK(why(one) == "measured");
+    REQUIRE(two.choose(layout("w4_row", 16, 32), true).ok());  // does not know of w8_row
+    const std::string text = read(file);
+    CHECK(text.find("\nw8_row ") != std::string::npos);
+    CHECK(text.find("\nw4_row ") != std::string::npos);
+    cpu::ChoiceTable three(file);
+    CHECK(why(three) == "cached");
+  }
+
+  TEST_CASE("threads that choose at once agree, and a process forked meanwhile chooses, too") {
+    const Folder folder;
+    cpu::ChoiceTable table(folder.path / "kernels.txt");
+    std::vector<cpu::Choice> chosen(4);
+    std::atomic<bool> started = false;
+    std::vector<std::thread> threads;
+    for (cpu::Choice& c : chosen)
+      threads.emplace_back([&] {
+        started = true;
+        c = table.choose(like(), true).value();
+      });
+    while (!started) std::this_thread::yield();
+    for (int i = 0; i < 3; i++)
+      CHECK(in_child([&] { return table.choose(like(), true).ok() ? 0 : 1; }) == 0);
+    for (std::thread& t : threads) t.join();
+    for (const cpu::Choice& c : chosen) CHECK(c.kernel == chosen[0].kernel);
+  }
+
+  TEST_CASE("where the file lies") {
+    const char* names[] = {"XDG_CACHE_HOME", "HOME"};
+    std::string before[2];
+    for (int i = 0; i < 2; i++)
+      if (const char* value = std::getenv(names[i])) before[i] = value;
+    const auto file = [&](const char* cache, const char* home) {
+      cache ? setenv(names[0], cache, 1) : unsetenv(names[0]);
+      home ? setenv(names[1], home, 1) : unsetenv(names[1]);
+      return cpu::choice_file();
+    };
+    CHECK(file("/c", "/h") == "/c/sterna/kernels.txt");
+    for (const char* no : {static_cast<const char*>(nullptr), "", "relative", "~/.cache", "./c"}) {
+      CHECK(file(no, "/h") == "/h/.cache/sterna/kernels.txt");
+      CHECK(file(no, no).empty());
+    }
+    for (int i = 0; i < 2; i++) before[i].empty() ? unsetenv(names[i]) : setenv(names[i], before[i].c_str(), 1);
   }
 
   TEST_CASE("how the choice is set, and that no result depends on it") {

@@ -1,21 +1,19 @@
 // Measuring kernels of a variant against each other, and the file that remembers the result.
 #include "backends/cpu/choice.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <limits>
-#include <mutex>
+#include <map>
+#include <memory>
+#include <new>
 #include <numeric>
 #include <sstream>
 
+#include "backends/cpu/choice_file.h"
 #include "base/buffer.h"
 #include "base/checked_math.h"
 #include "kernels/contract/tables.h"
@@ -83,6 +81,32 @@ Choice builtin(const Kernel* k, const char* why) {
   c.kernel.fill(k);
   c.why = why;
   return c;
+}
+
+/// The choices in the text of a file, by variant; none if anything in it is wrong.
+std::map<std::string, Choice> parse(const std::string& text) {
+  const std::string head = key();
+  if (!text.starts_with(head)) return {};
+  std::istringstream lines(text.substr(head.size()));
+  std::map<std::string, Choice> found;
+  for (std::string line; std::getline(lines, line);) {  // "w2_row kernel kernel kernel kernel"
+    std::istringstream words(line);
+    std::string variant;
+    words >> variant;
+    Choice c;
+    c.why = "cached";
+    const auto few = plausible(variant);
+    for (const Kernel*& k : c.kernel) {
+      std::string name;
+      words >> name;
+      const auto is = [&](const Kernel* candidate) { return kernels::full_name(*candidate) == name; };
+      const auto it = std::find_if(few.begin(), few.end(), is);
+      if (it == few.end()) return {};
+      k = *it;
+    }
+    if (words >> variant || !found.emplace(variant, c).second) return {};
+  }
+  return found;
 }
 
 }  // namespace
@@ -178,16 +202,41 @@ size_t winner(std::span<const double> seconds) {
   return seconds[best] < 0.95 * seconds[0] ? best : 0;
 }
 
+struct ChoiceTable::Entry {
+  std::string variant;
+  Choice choice;
+  const Entry* next;
+};
+
+ChoiceTable::~ChoiceTable() {
+  for (const Entry* e = entries_; e;) delete std::exchange(e, e->next);
+}
+
+/// `fresh`: what the file said does not count.
+const ChoiceTable::Entry* ChoiceTable::find(std::string_view variant, bool fresh) const {
+  for (const Entry* e = entries_; e; e = e->next)
+    if (e->variant == variant && !(fresh && std::string_view(e->choice.why) == "cached")) return e;
+  return nullptr;
+}
+
+/// Unless another thread was faster: its choice holds for both.
+Choice ChoiceTable::add(const std::string& variant, const Choice& choice, bool fresh) {
+  auto entry = std::make_unique<Entry>(Entry{variant, choice, entries_});
+  do {
+    if (const Entry* known = find(variant, fresh)) return known->choice;
+  } while (!entries_.compare_exchange_weak(entry->next, entry.get()));
+  return entry.release()->choice;
+}
+
 Result<Choice> ChoiceTable::choose(const PackedLayout& like, bool fresh) {
   const formats::CodeSpec& spec = like.spec;
   const std::string variant = variant_name(spec, like.trits);
   const std::vector<const Kernel*> few = plausible(variant);
   if (few.size() == 1) return builtin(few[0], "builtin");
-  if (!read_ && !fresh) read();
+  if (!fresh && !read_)
+    for (const auto& [name, choice] : parse(read_small_file(path_, kMaxFileBytes))) add(name, choice, false);
   read_ = true;
-  if (const auto known = choices_.find(variant);
-      known != choices_.end() && !(fresh && std::string_view(known->second.why) == "cached"))
-    return known->second;
+  if (const Entry* known = find(variant, fresh)) return known->choice;
 
   Choice c;
   c.why = "measured";
@@ -201,72 +250,43 @@ Result<Choice> ChoiceTable::choose(const PackedLayout& like, bool fresh) {
     if (!seconds.ok()) return builtin(few[0], "builtin");  // no memory: the caller needs it more
     c.kernel[i] = few[winner(seconds.value())];
   }
-  choices_[variant] = c;
+  c = add(variant, c, fresh);
   write();
   return c;
 }
 
-void ChoiceTable::read() {
-  std::ifstream file(path_, std::ios::binary);
-  std::string text(kMaxFileBytes, '\0');
-  file.read(text.data(), std::streamsize(text.size()));
-  text.resize(size_t(file.gcount()));
-  const std::string head = key();
-  if (!text.starts_with(head)) return;
-  std::istringstream lines(text.substr(head.size()));
-  std::map<std::string, Choice, std::less<>> found;
-  for (std::string line; std::getline(lines, line);) {  // "w2_row kernel kernel kernel kernel"
-    std::istringstream words(line);
-    std::string variant;
-    words >> variant;
-    Choice c;
-    c.why = "cached";
-    const auto few = plausible(variant);
-    for (const Kernel*& k : c.kernel) {
-      std::string name;
-      words >> name;
-      const auto is = [&](const Kernel* candidate) { return kernels::full_name(*candidate) == name; };
-      const auto it = std::find_if(few.begin(), few.end(), is);
-      if (it == few.end()) return;
-      k = *it;
-    }
-    if (words >> variant || !found.emplace(variant, c).second) return;
-  }
-  choices_ = std::move(found);
-}
-
+/// What another process has measured meanwhile stays in the file.
 void ChoiceTable::write() const {
   if (path_.empty()) return;
+  std::map<std::string, Choice> all;
+  for (const Entry* e = entries_; e; e = e->next) all.emplace(e->variant, e->choice);
+  all.merge(parse(read_small_file(path_, kMaxFileBytes)));
   std::string text = key();
-  for (const auto& [variant, choice] : choices_) {
+  for (const auto& [variant, choice] : all) {
     text += variant;
     for (const Kernel* k : choice.kernel) text += " " + kernels::full_name(*k);
     text += "\n";
   }
-  const std::filesystem::path path(path_), part(path_ + "." + std::to_string(getpid()));
-  std::error_code error;  // not written: measured again by the next process
-  std::filesystem::create_directories(path.parent_path(), error);
-  bool written;
-  {
-    std::ofstream file(part, std::ios::binary);
-    written = bool(file.write(text.data(), std::streamsize(text.size())).flush());
-  }
-  if (written) std::filesystem::rename(part, path, error);
-  if (!written || error) std::filesystem::remove(part, error);
+  replace_file(path_, text);
 }
 
-std::string choice_file() {
-  const auto folder = [](const char* name) {
-    const char* value = std::getenv(name);
-    return std::string(value && *value == '/' ? value : "");
-  };
-  if (const std::string cache = folder("XDG_CACHE_HOME"); !cache.empty())
-    return cache + "/sterna/kernels.txt";
-  if (const std::string home = folder("HOME"); !home.empty()) return home + "/.cache/sterna/kernels.txt";
-  return "";
+namespace {
+
+/// One for the process, never taken away: other threads may use it until the very end. Not a static object of
+/// a function: making one takes a lock, which a forked process would find taken.
+ChoiceTable& shared_table() {
+  static constinit std::atomic<ChoiceTable*> shared = nullptr;
+  ChoiceTable* table = shared;
+  if (table) return *table;
+  auto made = std::make_unique<ChoiceTable>(choice_file());
+  return shared.compare_exchange_strong(table, made.get()) ? *made.release() : *table;
 }
 
-Result<Choice> choose(const PackedLayout& like) {
+Status out_of_memory() { return {Code::kOutOfMemory, "out of memory"}; }  // short: allocates nothing
+
+}  // namespace
+
+Result<Choice> choose(const PackedLayout& like) try {
   STERNA_RETURN_IF_ERROR(kernels::first_active_isa().status());
   STERNA_ASSIGN(const Mode m, mode());
   const std::string variant = variant_name(like.spec, like.trits);
@@ -274,19 +294,20 @@ Result<Choice> choose(const PackedLayout& like) {
   if (!first) return Status(Code::kUnsupported, "no kernel for weights of the kind " + variant);
   if (kernels::isa_is_forced()) return builtin(first, "forced");
   if (m == Mode::kBuiltin) return builtin(first, "builtin");
-  static std::mutex mutex;
-  static ChoiceTable table(choice_file());
-  const std::lock_guard lock(mutex);
-  return table.choose(like, m == Mode::kFresh);
+  return shared_table().choose(like, m == Mode::kFresh);
+} catch (const std::bad_alloc&) {
+  return out_of_memory();
 }
 
 }  // namespace sterna::cpu
 
 namespace sterna {
 
-Status set_kernel_choice(std::string_view mode) {
+Status set_kernel_choice(std::string_view mode) try {
   STERNA_ASSIGN(cpu::set_mode, cpu::mode_of(mode, "set_kernel_choice"));
   return {};
+} catch (const std::bad_alloc&) {
+  return cpu::out_of_memory();
 }
 
 }  // namespace sterna

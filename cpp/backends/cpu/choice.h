@@ -5,10 +5,12 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
-#include <map>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "backends/cpu/packed.h"
@@ -39,12 +41,12 @@ struct Choice {
   std::string names() const;
 };
 
-/// The choice for weights like these. Measures at most once per process and variant (some 50 ms, under a
-/// mutex). kUnsupported for a variant without kernels, or a wrong STERNA_ISA or STERNA_CHOICE.
+/// The choice for weights like these. Measures once per process and variant (some 50 ms), or twice where two
+/// threads meet: nothing is locked, so a process forked meanwhile can choose as well. kUnsupported for a
+/// variant without kernels, or a wrong STERNA_ISA or STERNA_CHOICE; kOutOfMemory.
 Result<Choice> choose(const PackedLayout& like);
 
-// --- the parts, for explain_kernels() and the tests
-// ---------------------------------------------------------
+// --- the parts, for explain_kernels() and the tests ---
 
 /// The kernels of a variant that may be the fastest here: those of the best two instruction sets that have
 /// it, without scalar unless it is the only one. The first is the built-in choice.
@@ -62,22 +64,26 @@ Result<std::vector<double>> measure(std::span<const kernels::Kernel* const> kern
 size_t winner(std::span<const double> seconds);
 
 /// What was measured, kept in a text file. A file that another CPU, version or list of kernels wrote, or that
-/// cannot be read, is as good as none; one that cannot be written is none.
+/// cannot be read, is as good as none; one that cannot be written is none. All calls may meet in threads.
 class ChoiceTable {
  public:
+  /// `path`: the file; "" for none.
   explicit ChoiceTable(std::string path) : path_(std::move(path)) {}
-  /// From the table, else (unless `fresh`) from the file, else measured and then written to the file.
+  ChoiceTable(const ChoiceTable&) = delete;
+  ChoiceTable& operator=(const ChoiceTable&) = delete;
+  ~ChoiceTable();
+  /// From the table, else (unless `fresh`) from the file, else measured and then written to the file. Where
+  /// memory does not suffice to measure, the built-in choice.
   Result<Choice> choose(const PackedLayout& like, bool fresh);
 
  private:
-  void read();
+  struct Entry;
+  const Entry* find(std::string_view variant, bool fresh) const;
+  Choice add(const std::string& variant, const Choice& choice, bool fresh);
   void write() const;
   std::string path_;
-  bool read_ = false;
-  std::map<std::string, Choice, std::less<>> choices_;  ///< By variant.
+  std::atomic<bool> read_ = false;
+  std::atomic<const Entry*> entries_ = nullptr;  ///< The newest first; none is ever taken away.
 };
-
-/// $XDG_CACHE_HOME/sterna/kernels.txt, else ~/.cache/sterna/kernels.txt; "" if there is neither.
-std::string choice_file();
 
 }  // namespace sterna::cpu
