@@ -166,7 +166,7 @@ void init_gguf(nb::module_& m) {
                            "A validated GGUF file: a mapping from metadata keys to values, in the file's "
                            "order, and tensors. Made by sterna.open_gguf().")
           .def_static("open", &open, nb::arg("path"),
-                      nb::sig("def open(path: str | bytes | os.PathLike[str]) -> GgufFile"),
+                      nb::sig("def open(path: object) -> GgufFile"),
                       "See sterna.open_gguf().")
           .def_prop_ro("path", [](const GgufFile& f) { return to_str(f.path()); })
           .def_prop_ro("version", &GgufFile::version)
