@@ -40,6 +40,9 @@ void matmul(const PackedWeights& w, const Array<const float, 2>& x, const Array<
 
 void dequantize_rows(const std::string& format, const Array<const uint8_t, 1>& data, size_t row_elems,
                      const Array<float, 2>& out) {
+  if (format.find('\0') != std::string::npos) {
+    throw_error({Code::kUnsupported, "[dequantize] format, got a name with a NUL byte"});
+  }
   check(without_gil([&] { return dequantize(format.c_str(), span_of(data), row_elems, span_of(out)); }));
 }
 

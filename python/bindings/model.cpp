@@ -13,6 +13,7 @@
 
 #include "arrays.h"
 #include "errors.h"
+#include "repr.h"
 
 namespace sterna::python {
 namespace {
@@ -36,12 +37,10 @@ Model load(const nb::bytes& path, std::optional<int> n_threads, std::optional<in
   options.screen = screen;
   options.head_bits = head_bits;
   options.progress = [&](float fraction) {
-    return progress ? callbacks.call([&] { return (*progress)(fraction); }) : callbacks.poll();
+    return progress ? callbacks.call(*progress, fraction) : callbacks.poll();
   };
   const std::string file(path.c_str(), path.size());
-  auto model = without_gil([&] { return Model::load(file, options); });
-  callbacks.rethrow();
-  return take(std::move(model));
+  return take(callbacks.run([&] { return Model::load(file, options); }));
 }
 
 nb::dict metadata(const Model& model) {
@@ -67,10 +66,8 @@ nb::str detokenize(const Model& model, const TokenIds& tokens, bool special) {
 
 void forward(Model& model, const TokenIds& tokens, const Array<float, 2>& out) {
   Callbacks callbacks;
-  const Status status = without_gil(
-      [&] { return model.forward(span_of(tokens), span_of(out), [&] { return callbacks.poll(); }); });
-  callbacks.rethrow();
-  check(status);
+  check(callbacks.run(
+      [&] { return model.forward(span_of(tokens), span_of(out), [&] { return callbacks.poll(); }); }));
 }
 
 GenerateResult generate(Model& model, const TokenIds& prompt, int max_tokens, float temperature, int top_k,
@@ -90,38 +87,29 @@ GenerateResult generate(Model& model, const TokenIds& prompt, int max_tokens, fl
   options.ignore_eos = ignore_eos;
   options.lookup = lookup;
   options.stop = std::move(stop);
-  options.keep_going = [&] {
-    return keep_going ? callbacks.poll([&] { return (*keep_going)(); }) : callbacks.poll();
-  };
-  auto result = without_gil([&] {
+  options.keep_going = [&] { return keep_going ? callbacks.poll(*keep_going) : callbacks.poll(); };
+  return take(callbacks.run([&] {
     return model.generate(span_of(prompt), options, [&](const Token& token) {
-      return on_token ? callbacks.call([&] { return (*on_token)(nb::cast(token, nb::rv_policy::copy)); })
-                      : callbacks.poll();
+      return on_token ? callbacks.call(*on_token, token) : callbacks.poll();
     });
-  });
-  callbacks.rethrow();
-  return take(std::move(result));
+  }));
 }
 
 std::pair<double, size_t> perplexity(Model& model, const TokenIds& tokens, size_t window,
                                      const Callback<double, size_t>& progress) {
   Callbacks callbacks;
-  auto result = without_gil([&] {
+  const Model::Perplexity total = take(callbacks.run([&] {
     return model.perplexity(span_of(tokens), window, [&](const Model::Perplexity& p) {
-      return progress ? callbacks.call([&] { return (*progress)(p.nll, p.count); }) : callbacks.poll();
+      return progress ? callbacks.call(*progress, p.nll, p.count) : callbacks.poll();
     });
-  });
-  callbacks.rethrow();
-  const Model::Perplexity total = take(std::move(result));
+  }));
   return {total.nll, total.count};
 }
 
 double bench(Model& model, size_t n_prompt, size_t n_gen, size_t n_depth) {
   Callbacks callbacks;
-  auto seconds =
-      without_gil([&] { return model.bench(n_prompt, n_gen, n_depth, [&] { return callbacks.poll(); }); });
-  callbacks.rethrow();
-  return take(std::move(seconds));
+  return take(callbacks.run(
+      [&] { return model.bench(n_prompt, n_gen, n_depth, [&] { return callbacks.poll(); }); }));
 }
 
 const char* stop_reason(const GenerateResult& result) {
@@ -152,10 +140,12 @@ void init_results(nb::module_& m) {
       .def_ro("after_4", &ScreenStats::after_4,
               "Rows that the first plane could not rule out, over all screened tokens,")
       .def_ro("after_8", &ScreenStats::after_8, "and both planes together: these were multiplied exactly.")
-      .def_ro("bytes", &ScreenStats::bytes, "Of planes and matrix read for the screened tokens.");
+      .def_ro("bytes", &ScreenStats::bytes, "Of planes and matrix read for the screened tokens.")
+      .def("__repr__", [](nb::handle self) { return repr_of(self, {"tokens", "full", "after_4", "after_8", "bytes"}); });
   nb::class_<Token>(m, "Token", "What `on_token` gets.")
       .def_ro("id", &Token::id)
-      .def_prop_ro("text", &text_of<Token, &Token::text>, "Empty while a character is incomplete.");
+      .def_prop_ro("text", &text_of<Token, &Token::text>, "Empty while a character is incomplete.")
+      .def("__repr__", [](nb::handle self) { return repr_of(self, {"id", "text"}); });
   nb::class_<GenerateResult>(m, "Completion", "What Model.complete() returns.")
       .def_prop_ro("text", &text_of<GenerateResult, &GenerateResult::text>)
       .def_ro("tokens", &GenerateResult::tokens, "Generated ids, without the one that ended the generation.")
@@ -168,14 +158,16 @@ void init_results(nb::module_& m) {
       .def_ro("n_accepted", &GenerateResult::n_accepted, "Of these, generated.")
       .def_ro("prompt_seconds", &GenerateResult::prompt_seconds)
       .def_ro("decode_seconds", &GenerateResult::decode_seconds)
-      .def_ro("screen", &GenerateResult::screen);
+      .def_ro("screen", &GenerateResult::screen)
+      .def("__repr__", [](nb::handle self) { return repr_of(self, {"text", "stop_reason", "n_prompt", "tokens"}); });
   nb::class_<TensorInfo>(m, "TensorInfo", "A tensor of a loaded model.")
       .def_prop_ro("name", &text_of<TensorInfo, &TensorInfo::name>)
       .def_ro("format", &TensorInfo::format)
       .def_ro("shape", &TensorInfo::shape, "The fastest dimension first, as in the file.")
       .def_ro("bytes", &TensorInfo::bytes, "In the file.")
       .def_ro("kernel", &TensorInfo::kernel, "That multiplies with it; empty if none does.")
-      .def_ro("why", &TensorInfo::why, "Why this kernel, in words.");
+      .def_ro("why", &TensorInfo::why, "Why this kernel, in words.")
+      .def("__repr__", [](nb::handle self) { return repr_of(self, {"name", "format", "shape", "kernel"}); });
 }
 
 void init_info(nb::module_& m) {
@@ -221,7 +213,15 @@ void init_info(nb::module_& m) {
             return list;
           },
           nb::sig("def warnings(self) -> list[str]"), "What had to be guessed or ignored.")
-      .def_ro("load_seconds", &ModelInfo::load_seconds);
+      .def_ro("load_seconds", &ModelInfo::load_seconds)
+      .def("__repr__",
+           [](nb::handle self) {
+             return repr_of(self, {"name", "architecture", "main_format", "n_params", "n_ctx", "isa"});
+           })
+      .def("_repr_html_", [](nb::handle self) {
+        return html_of(self, {"name", "architecture", "main_format", "n_params", "weight_bytes", "n_layer",
+                              "n_embd", "n_vocab", "n_ctx", "n_threads", "isa", "path", "warnings"});
+      });
 }
 
 }  // namespace

@@ -19,14 +19,12 @@ from ._core import (
     TensorInfo,
     Token,
     cpu_name,
-    explain_kernels,
-    force_isa,
     isas,
     kernels,
-    set_kernel_choice,
     usable_cpus,
     version,
 )
+from .cpu import explain_kernels, force_isa, set_kernel_choice
 from .errors import UnsupportedError
 from .golden import selftest
 from .matmul import PackedWeights, dequantize, pack, pack_bcq

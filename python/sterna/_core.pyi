@@ -1,9 +1,10 @@
 """The part of sterna that is written in C++. Use `import sterna`."""
 
-from collections.abc import Callable, Sequence
-from typing import Annotated
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any
 
 import numpy
+import numpy.typing
 from numpy.typing import NDArray
 
 def version() -> str: ...
@@ -25,6 +26,8 @@ class IsaInfo:
     def active(self) -> bool:
         """Kernels come from this set or from one below it."""
 
+    def __repr__(self) -> str: ...
+
 class KernelInfo:
     """A kernel of this build."""
 
@@ -43,6 +46,8 @@ class KernelInfo:
     @property
     def chosen(self) -> bool:
         """It is the built-in choice for its variant."""
+
+    def __repr__(self) -> str: ...
 
 class KernelTiming:
     """One kernel multiplying a matrix with a number of tokens."""
@@ -65,6 +70,8 @@ class KernelTiming:
     def chosen(self) -> bool:
         """In use for this number of tokens."""
 
+    def __repr__(self) -> str: ...
+
 class KernelExplanation:
     """What explain_kernels() returns."""
 
@@ -74,6 +81,7 @@ class KernelExplanation:
 
     @property
     def timings(self) -> list[KernelTiming]: ...
+    def __repr__(self) -> str: ...
 
 def isas() -> list[IsaInfo]:
     """The instruction sets of this build, best first."""
@@ -108,7 +116,7 @@ def selftest_kernels(report: Callable[[str], object]) -> None:
     """
 
 class GgufTensor:
-    """A tensor's description."""
+    """A tensor in a GGUF file."""
 
     @property
     def name(self) -> str: ...
@@ -116,7 +124,7 @@ class GgufTensor:
     def format(self) -> str: ...
     @property
     def shape(self) -> list[int]:
-        """The fastest dimension first, as in the file."""
+        """The fastest dimension first, as in the file; numpy's is reversed."""
 
     @property
     def type_id(self) -> int: ...
@@ -126,12 +134,28 @@ class GgufTensor:
 
     @property
     def bytes(self) -> int: ...
+    @property
+    def data(self) -> numpy.typing.NDArray[Any]:
+        """
+        The tensor as it is in the file, read-only and without a copy: F32 and F16 as arrays of these types in numpy's shape, everything else as one-dimensional uint8. It is the mapped file, which it keeps open: a program that shortens the file meanwhile ends this one by SIGBUS when the lost bytes are touched; numpy.array(tensor.data) is a copy.
+        """
+
+    def dequantize(self) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        The values as a new float32 array in numpy's shape, the file's reversed.
+        """
+
+    def __repr__(self) -> str: ...
 
 class GgufFile:
-    """A validated GGUF file; see sterna.open_gguf()."""
+    """
+    A validated GGUF file: a mapping from metadata keys to values, in the file's order, and tensors. Made by sterna.open_gguf().
+    """
 
     @staticmethod
-    def open(path: bytes) -> GgufFile: ...
+    def open(path: object) -> GgufFile:
+        """See sterna.open_gguf()."""
+
     @property
     def path(self) -> str: ...
     @property
@@ -140,14 +164,23 @@ class GgufFile:
     def file_bytes(self) -> int:
         """All parts of a split file together."""
 
-    def keys(self) -> list[str]:
-        """Names of the metadata keys, in the file's order."""
+    def keys(self) -> list[str]: ...
+    def values(self) -> list[Any]: ...
+    def items(self) -> list[tuple[str, Any]]: ...
+    def get(self, key: object, default: Any = None) -> Any: ...
+    def __getitem__(self, key: str) -> Any:
+        """A metadata value: int, float, bool, str or a list of one of these."""
 
-    def __getitem__(self, key: str) -> int | float | str | list[int] | list[float] | list[str]:
-        """A metadata value."""
-
+    def __contains__(self, arg: object, /) -> bool: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[str]: ...
     def tensors(self) -> list[GgufTensor]:
-        """Descriptions of all tensors, in the file's order."""
+        """All tensors, in the file's order. They keep the file open."""
+
+    def tensor(self, name: str) -> GgufTensor:
+        """One of them."""
+
+    def __repr__(self) -> str: ...
 
 class PackedWeights:
     @property
@@ -218,6 +251,8 @@ class ScreenStats:
     def bytes(self) -> int:
         """Of planes and matrix read for the screened tokens."""
 
+    def __repr__(self) -> str: ...
+
 class Token:
     """What `on_token` gets."""
 
@@ -226,6 +261,8 @@ class Token:
     @property
     def text(self) -> str:
         """Empty while a character is incomplete."""
+
+    def __repr__(self) -> str: ...
 
 class Completion:
     """What Model.complete() returns."""
@@ -264,6 +301,7 @@ class Completion:
     def decode_seconds(self) -> float: ...
     @property
     def screen(self) -> ScreenStats: ...
+    def __repr__(self) -> str: ...
 
 class TensorInfo:
     """A tensor of a loaded model."""
@@ -287,6 +325,8 @@ class TensorInfo:
     @property
     def why(self) -> str:
         """Why this kernel, in words."""
+
+    def __repr__(self) -> str: ...
 
 class ModelInfo:
     """What Model.info returns."""
@@ -373,6 +413,7 @@ class ModelInfo:
 
     @property
     def load_seconds(self) -> float: ...
+    def __repr__(self) -> str: ...
 
 class Model:
     @staticmethod

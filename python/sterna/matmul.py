@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from .arguments import count, integer, optional, string, wrong_type
 
 
 def _check(name: str, array: object, dtype: type, *ndims: int) -> np.ndarray:
@@ -59,14 +60,17 @@ class PackedWeights:
         *,
         out: npt.NDArray[np.float32] | None = None,
         n_threads: int | None = None,
-        act_bits: int = 8,
+        act_bits: int | None = 8,
     ) -> npt.NDArray[np.float32]:
         """Token-major product, like torch.nn.functional.linear: x (n, depth) -> (n, rows), or (depth,) ->
         (rows,).
 
         x and out are C-contiguous float32 and are not copied; out must not overlap x. act_bits: x is rounded
-        to 4, 8 or 16 bits, with a scale per token or, if the weights have blocks, per block.
+        to 4, 8 or 16 bits, with a scale per token or, if the weights have blocks, per block. n_threads:
+        default the CPUs this process may use. An x without rows gives an empty result.
         """
+        n_threads = optional(integer, "[matmul] n_threads", n_threads, None)
+        act_bits = optional(integer, "[matmul] act_bits", act_bits, 8)
         _check_contiguous("x", _check("x", x, np.float32, 1, 2))
         rows, depth = self.shape
         if x.shape[-1] != depth:
@@ -80,6 +84,8 @@ class PackedWeights:
             raise ValueError("out: got a read-only array, expected a writable one")
         elif np.may_share_memory(x, out):
             raise ValueError("out: got memory that overlaps x, expected separate arrays")
+        if not x.size:
+            return out
         if n_threads is None:
             n_threads = _core.usable_cpus()
         self._core.matmul(x.reshape(-1, depth), out.reshape(-1, rows), n_threads, act_bits)
@@ -119,8 +125,8 @@ def pack(
     codes: npt.NDArray[np.uint8],
     scales: npt.NDArray[np.float32],
     *,
-    bits: int = 2,
-    zero: int = 1,
+    bits: int | None = 2,
+    zero: int | None = 1,
     codebook: npt.NDArray[np.int8] | None = None,
 ) -> PackedWeights:
     """Pack integer codes for `w @ x`: value(r, k) = scale * (codes[r, k] - zero); for bits=1 scale *
@@ -128,8 +134,10 @@ def pack(
 
     codes: uint8 (rows, depth), each < 2**bits. scales: float32 (rows,), or (rows, depth / block) with one
     scale per block of a multiple of 32 codes. bits: 1 to 8, with a codebook at most 4. The product has the
-    same bits on every machine and number of threads.
+    same bits on every machine and number of threads. A matrix without rows or columns is an error.
     """
+    bits = optional(integer, "[pack] bits", bits, 2)
+    zero = optional(integer, "[pack] zero", zero, 1)
     _check_contiguous("codes", _check("codes", codes, np.uint8, 2))
     _check_contiguous("scales", _check("scales", scales, np.float32, 1, 2))
     if codebook is not None:
@@ -159,12 +167,18 @@ def dequantize(
     """Decode rows of a GGUF weight format ("Q4_K", "TQ2_0", ...) to float32.
 
     data: the file's bytes, uint8 and one-dimensional. shape: (rows, elements), or the elements of a single
-    row.
+    row. No rows of no data give an empty result.
     """
+    string("[dequantize] format", format)
     _check_contiguous("data", _check("data", data, np.uint8, 1))
-    rows, elements = (1, shape) if isinstance(shape, int) else shape
-    if rows < 0 or elements < 0 or rows * elements > 64 * data.size:  # no format holds 64 elements in a byte
+    single = not isinstance(shape, (tuple, list))
+    lengths = [count("[dequantize] shape", n) for n in ((1, shape) if single else shape)]
+    if len(lengths) != 2:
+        raise wrong_type("[dequantize] shape", shape, "(rows, elements) or elements")
+    rows, elements = lengths
+    if rows * elements > 64 * data.size:  # no format holds 64 elements in a byte
         raise ValueError(f"[dequantize] shape, got {shape} for {data.size} bytes of {format}")
     out = np.empty((rows, elements), np.float32)
-    _core.dequantize(format, data, elements, out)
-    return out[0] if isinstance(shape, int) else out
+    if rows or data.size:
+        _core.dequantize(format, data, elements, out)
+    return out[0] if single else out

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from .arguments import (
+    boolean,
+    count,
+    function,
+    integer,
+    mapping,
+    number,
+    optional,
+    string,
+    strings,
+    wrong_type,
+)
 from .chat_template import build_prompt
 from .stream import stream as stream_pieces
+from .turn import Turn
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -27,66 +39,91 @@ Prompt = str | Sequence[int] | npt.NDArray[np.integer]
 
 
 class GenerateOptions(TypedDict, total=False):
-    """Keyword arguments of generate(), complete(), stream() and chat(). The defaults are those of llama-
-    cli.
+    """Keyword arguments of generate(), complete(), stream() and chat(); None is the default. The defaults are
+    those of llama-cli. max_new_tokens and n_predict are max_tokens, temp is temperature.
     """
 
-    max_tokens: int  # -1: until the model ends or the context is full
-    temperature: float  # 0.8; <= 0: greedy
-    top_k: int  # 40; <= 0: off
-    top_p: float  # 0.95; >= 1: off
-    min_p: float  # 0.05; <= 0: off
-    repeat_penalty: float  # 1: off
-    repeat_last_n: int  # 64; -1: the whole context
+    max_tokens: int | None  # -1: until the model ends or the context is full
+    temperature: float | None  # 0.8; <= 0: greedy
+    top_k: int | None  # 40; <= 0: off
+    top_p: float | None  # 0.95; >= 1: off
+    min_p: float | None  # 0.05; <= 0: off
+    repeat_penalty: float | None  # 1: off
+    repeat_last_n: int | None  # 64; -1: the whole context
     seed: int | None  # None: a new one each time. The same seed gives the same text on every machine.
-    ignore_eos: bool  # go on after the end-of-generation tokens
-    lookup: int  # 0: off; else guess up to so many tokens from repetitions: faster or slower, same result
-    stop: str | Sequence[str]  # generation ends before any of these texts
+    ignore_eos: bool | None  # False; go on after the end-of-generation tokens
+    lookup: int | None  # 0: off; else guess up to so many tokens from repetitions: same result, other speed
+    stop: str | Sequence[str] | None  # generation ends before any of these texts
 
 
-_DEFAULTS: GenerateOptions = {
-    "max_tokens": -1,
-    "temperature": 0.8,
-    "top_k": 40,
-    "top_p": 0.95,
-    "min_p": 0.05,
-    "repeat_penalty": 1.0,
-    "repeat_last_n": 64,
-    "seed": None,
-    "ignore_eos": False,
-    "lookup": 0,
-    "stop": (),
+class _Options(GenerateOptions, total=False):
+    """And other names that programs use for them."""
+
+    max_new_tokens: int | None
+    n_predict: int | None
+    temp: float | None
+
+
+def _seed(name: str, value: Any) -> int:
+    return integer(name, value, 0, (1 << 64) - 1)
+
+
+# The check and the default of each option.
+_OPTIONS: dict[str, tuple[Callable[[str, Any], Any], Any]] = {
+    "max_tokens": (integer, -1),
+    "temperature": (number, 0.8),
+    "top_k": (integer, 40),
+    "top_p": (number, 0.95),
+    "min_p": (number, 0.05),
+    "repeat_penalty": (number, 1.0),
+    "repeat_last_n": (integer, 64),
+    "seed": (_seed, None),
+    "ignore_eos": (boolean, False),
+    "lookup": (integer, 0),
+    "stop": (strings, ()),
 }
+_ALIASES = {"max_new_tokens": "max_tokens", "n_predict": "max_tokens", "temp": "temperature"}
 
 
-def _core_options(options: GenerateOptions) -> dict[str, Any]:
-    if unknown := options.keys() - _DEFAULTS.keys():
-        raise TypeError(
-            f"unexpected keyword argument {min(unknown)!r}, expected one of {', '.join(_DEFAULTS)}"
-        )
-    result: dict[str, Any] = {**_DEFAULTS, **options}
+def _core_options(options: _Options) -> dict[str, Any]:
+    result = {name: default for name, (_, default) in _OPTIONS.items()}
+    given: dict[str, str] = {}
+    for alias, value in options.items():
+        name = _ALIASES.get(alias, alias)
+        if name not in _OPTIONS:
+            raise TypeError(f"unexpected keyword argument {alias!r}, expected one of {', '.join(_OPTIONS)}")
+        if value is None:
+            continue
+        if name in given:
+            raise TypeError(f"[generate] {alias}, got it besides {given[name]}, expected one of them")
+        given[name] = alias
+        result[name] = _OPTIONS[name][0](f"[generate] {alias}", value)
     if result["seed"] is None:
         result["seed"] = secrets.randbits(64)
-    if not 0 <= result["seed"] < 1 << 64:
-        raise ValueError(f"[generate] seed, got {result['seed']}, expected 0 to 2**64 - 1 or None")
-    stop = result["stop"]
-    result["stop"] = [stop] if isinstance(stop, str) else list(stop)
+    result["stop"] = list(result["stop"])
     return result
 
 
-def _token_ids(tokens: Sequence[int] | npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
-    ids = np.asarray(tokens)
+def _token_ids(name: str, tokens: Sequence[int] | npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
+    try:
+        ids = np.asarray(tokens)
+    except ValueError:  # rows of different lengths
+        raise wrong_type(name, tokens, "a sequence of integers") from None
     if ids.size == 0 and ids.ndim == 1:
         return np.empty(0, np.int32)
-    if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
-        raise TypeError(f"tokens: got {ids.ndim} dimensions of {ids.dtype}, expected a sequence of integers")
+    huge = ids.dtype == object and all(isinstance(token, int) for token in ids.flat)
+    if ids.ndim != 1 or not (huge or np.issubdtype(ids.dtype, np.integer)):
+        got = f"{ids.ndim} dimensions of {ids.dtype}" if ids.ndim else repr(type(tokens).__name__)
+        raise TypeError(f"{name}: got {got}, expected a sequence of integers")
     bounds = np.iinfo(np.int32)
     if ids.min() < bounds.min or ids.max() > bounds.max:
-        raise ValueError("tokens: got an id that is not in the vocabulary, expected 32-bit integers")
+        raise ValueError(f"{name}: got a token id outside the vocabulary, expected 32-bit integers")
     return np.ascontiguousarray(ids, np.int32)
 
 
 def _encode_path(path: str | os.PathLike[str]) -> bytes:
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise wrong_type("path", path, "a str or a path")
     name = os.fsencode(path)
     if b"\0" in name:
         raise ValueError("path: got an embedded null byte, expected a file name")
@@ -94,24 +131,28 @@ def _encode_path(path: str | os.PathLike[str]) -> bytes:
 
 
 def open_gguf(path: str | os.PathLike[str]) -> _core.GgufFile:
-    """Open a GGUF file to look at its metadata and tensors; the model in it need not be supported."""
+    """Open a GGUF file to look at its metadata and tensors; the model in it need not be supported.
+
+    The result is a mapping from metadata keys to values and has tensors(), whose `data` are numpy arrays of
+    the mapped file.
+    """
     return _core.GgufFile.open(_encode_path(path))
 
 
 def load(
-    path: str | os.PathLike[str] | None,
+    path: str | os.PathLike[str] | None = None,
     *,
     n_threads: int | None = None,
     n_ctx: int | None = None,
-    n_batch: int = 512,
-    pre: str = "",
-    activation: str = "",
-    kv_type: str = "f16",
-    screen: str = "auto",
-    head_bits: int = 0,
+    n_batch: int | None = 512,
+    pre: str | None = "",
+    activation: str | None = "",
+    kv_type: str | None = "f16",
+    screen: str | None = "auto",
+    head_bits: int | None = 0,
     progress: Callable[[float], object] | None = None,
 ) -> Model:
-    """Load a GGUF model; None is the small demonstration model in this package.
+    """Load a GGUF model; without a path, the small demonstration model in this package.
 
     n_threads: default the CPUs this process may use. n_ctx: tokens of context; default the model's, at most
     4096; 0 is the model's. n_batch: prompt tokens per pass. pre, activation: override the pre-tokenizer and
@@ -119,28 +160,41 @@ def load(
     little less exact). screen ("auto", "on", "off"): compute only those logits of a large output matrix that
     sampling can choose from, found with 4-bit planes in additional memory; never changes a result. head_bits:
     quantize the output matrix to 8, 6 or 4 bits; 0 is as in the file. progress(fraction) is called with 0 to
-    1; an exception in it, or returning False
-    (KeyboardInterrupt), cancels.
+    1; an exception in it, or returning False (KeyboardInterrupt), cancels. None means the default everywhere.
 
-    Raises FileNotFoundError, OSError, ValueError (a damaged file or a wrong argument), UnsupportedError,
-    MemoryError.
+    Raises FileNotFoundError, OSError, ValueError (a damaged file or a wrong argument), TypeError,
+    UnsupportedError, MemoryError.
     """
-    name = _encode_path(PACKAGED_MODEL if path is None else path)
     return Model(
         _core.Model.load(
-            name, n_threads, n_ctx, n_batch, pre, activation, kv_type, screen, head_bits, progress
+            _encode_path(PACKAGED_MODEL if path is None else path),
+            optional(integer, "[load] n_threads", n_threads, None),
+            optional(integer, "[load] n_ctx", n_ctx, None),
+            optional(integer, "[load] n_batch", n_batch, 512),
+            optional(string, "[load] pre", pre, ""),
+            optional(string, "[load] activation", activation, ""),
+            optional(string, "[load] kv_type", kv_type, "f16"),
+            optional(string, "[load] screen", screen, "auto"),
+            optional(integer, "[load] head_bits", head_bits, 0),
+            optional(function, "[load] progress", progress, None),
         )
     )
 
 
 class Model:
-    """A model with one context. Calls from several threads take turns. Made by sterna.load()."""
+    """A model with one context. Made by sterna.load().
+
+    Calls from several threads take turns, in the order in which they came. A stream has its turn from the
+    first piece to the last; when another call waits for it, it is generated to its end ahead of its reader,
+    so close a stream that you do not finish. A call from a callback of a call on the same model is a
+    RuntimeError. In a process made by fork the model works if no other thread was using it, and else every
+    call is a RuntimeError.
+    """
 
     def __init__(self, core: _core.Model) -> None:
         self._core: _core.Model | None = core
         self._info = core.info
-        self._lock = threading.Lock()
-        self._holder: int | None = None  # the thread whose turn it is
+        self._turns = Turn()
 
     # --- life ---------------------------------------------------------------------------------------------
 
@@ -167,19 +221,8 @@ class Model:
 
     @contextmanager
     def _turn(self) -> Iterator[_core.Model]:
-        """The model for one call at a time. The thread that has it must not ask again: it would wait for
-        itself.
-        """
-        if self._holder == threading.get_ident():
-            raise RuntimeError(
-                "the model is busy: finish or close its stream, or return from on_token, first"
-            )
-        with self._lock:
-            self._holder = threading.get_ident()
-            try:
-                yield self._open()
-            finally:
-                self._holder = None
+        with self._turns.take():
+            yield self._open()
 
     # --- what it is ---------------------------------------------------------------------------------------
 
@@ -197,15 +240,23 @@ class Model:
 
     # --- tokens -------------------------------------------------------------------------------------------
 
-    def tokenize(self, text: str, add_special: bool = True, parse_special: bool = True) -> list[int]:
+    def tokenize(
+        self, text: str, add_special: bool | None = True, parse_special: bool | None = True
+    ) -> list[int]:
         """Token ids of a text. add_special: bos (eos) as the model asks. parse_special: "<|eot_id|>" is
         that token.
         """
-        return self._open().tokenize(text.encode(), add_special, parse_special)
+        add_special = optional(boolean, "[tokenize] add_special", add_special, True)
+        parse_special = optional(boolean, "[tokenize] parse_special", parse_special, True)
+        encoded = string("[tokenize] text", text).encode()
+        return self._open().tokenize(encoded, add_special, parse_special)
 
-    def detokenize(self, tokens: Sequence[int] | npt.NDArray[np.integer], special: bool = False) -> str:
+    def detokenize(
+        self, tokens: Sequence[int] | npt.NDArray[np.integer], special: bool | None = False
+    ) -> str:
         """The text of token ids. special: print control tokens too."""
-        ids = _token_ids(tokens)
+        special = optional(boolean, "[detokenize] special", special, False)
+        ids = _token_ids("tokens", tokens)
         if ids.size and not 0 <= ids.min() <= ids.max() < self._info.n_vocab:
             last = self._info.n_vocab - 1
             raise ValueError(f"[detokenize] token, got {ids.min()} to {ids.max()}, expected 0 to {last}")
@@ -213,17 +264,20 @@ class Model:
 
     def is_eog(self, token: int) -> bool:
         """Whether the token ends a generation."""
-        return self._open().is_eog(token)
+        return self._open().is_eog(integer("[is_eog] token", token))
 
     def _prompt_ids(self, prompt: Prompt) -> npt.NDArray[np.int32]:
-        # Not tokenize(): what is to be continued never ends with an eos.
-        return _token_ids(self._open().prompt_tokens(prompt.encode()) if isinstance(prompt, str) else prompt)
+        if isinstance(prompt, str):  # not tokenize(): what is to be continued never ends with an eos
+            return _token_ids("prompt", self._open().prompt_tokens(prompt.encode()))
+        if prompt is None or isinstance(prompt, (bytes, bytearray)):
+            raise wrong_type("prompt", prompt, "a str or a sequence of integers (token ids)")
+        return _token_ids("prompt", prompt)
 
     # --- numbers ------------------------------------------------------------------------------------------
 
     def forward(self, tokens: Sequence[int] | npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
         """Logits (n_tokens, n_vocab) of a sequence from an empty context: row i predicts token i + 1."""
-        ids = _token_ids(tokens)
+        ids = _token_ids("tokens", tokens)
         if ids.size > self._info.n_ctx:  # before the result is allocated
             raise ValueError(
                 f"[forward] tokens, got {ids.size}, expected at most the context, {self._info.n_ctx}"
@@ -236,29 +290,31 @@ class Model:
     def perplexity(
         self,
         tokens: Sequence[int] | npt.NDArray[np.integer],
-        window: int = 512,
+        window: int | None = 512,
         progress: Callable[[float, int], object] | None = None,
     ) -> float:
         """exp of the mean -ln p over consecutive windows, each from an empty context.
 
         progress(nll, count) gets the sums so far after each window.
         """
-        if window < 0:
-            raise ValueError(f"[perplexity] window, got {window}, expected at least 2")
+        window = optional(count, "[perplexity] window", window, 512)
+        progress = optional(function, "[perplexity] progress", progress, None)
+        ids = _token_ids("tokens", tokens)
         with self._turn() as core:
-            nll, count = core.perplexity(_token_ids(tokens), window, progress)
-        return float(np.exp(nll / count))
+            nll, n = core.perplexity(ids, window, progress)
+        return float(np.exp(nll / n))
 
-    def bench(self, n_prompt: int, n_gen: int, n_depth: int = 0) -> float:
+    def bench(self, n_prompt: int, n_gen: int, n_depth: int | None = 0) -> float:
         """Seconds to process a prompt of n_prompt tokens and then decode n_gen, after n_depth tokens of
         context.
         """
-        if min(n_prompt, n_gen, n_depth) < 0:
-            raise ValueError(
-                f"[bench] tokens, got {n_prompt}, {n_gen}, {n_depth}, expected none to be negative"
-            )
+        sizes = (
+            count("[bench] n_prompt", n_prompt),
+            count("[bench] n_gen", n_gen),
+            optional(count, "[bench] n_depth", n_depth, 0),
+        )
         with self._turn() as core:
-            return core.bench(n_prompt, n_gen, n_depth)
+            return core.bench(*sizes)
 
     # --- text ---------------------------------------------------------------------------------------------
 
@@ -267,7 +323,7 @@ class Model:
         prompt: Prompt,
         *,
         on_token: Callable[[_core.Token], object] | None = None,
-        **options: Unpack[GenerateOptions],
+        **options: Unpack[_Options],
     ) -> _core.Completion:
         """Generate after a text or token ids; gives text, tokens, the reason for the stop and timings.
 
@@ -276,6 +332,7 @@ class Model:
         keyword arguments.
         """
         arguments = _core_options(options)
+        on_token = optional(function, "[generate] on_token", on_token, None)
         ids = self._prompt_ids(prompt)
         with self._turn() as core:
             return core.generate(ids, on_token=on_token, keep_going=None, **arguments)
@@ -285,29 +342,31 @@ class Model:
         prompt: Prompt,
         *,
         on_token: Callable[[_core.Token], object] | None = None,
-        **options: Unpack[GenerateOptions],
+        **options: Unpack[_Options],
     ) -> str:
         """The text that follows a text or token ids; complete() without the details."""
         return self.complete(prompt, on_token=on_token, **options).text
 
-    def stream(self, prompt: Prompt, **options: Unpack[GenerateOptions]) -> Iterator[str]:
-        """Pieces of text as they are generated. Closing or dropping the iterator stops the generation."""
+    def stream(self, prompt: Prompt, **options: Unpack[_Options]) -> Iterator[str]:
+        """Pieces of text as they are generated, for any thread to read. Closing or dropping the iterator
+        stops the generation.
+        """
         return self._pieces(self._prompt_ids(prompt), _core_options(options))
 
     def _pieces(self, ids: npt.NDArray[np.int32], arguments: dict[str, Any]) -> Iterator[str]:
-        with self._turn() as core:
-            yield from stream_pieces(
-                lambda on_piece, keep_going: core.generate(
-                    ids, on_token=lambda token: on_piece(token.text), keep_going=keep_going, **arguments
-                )
-            )
+        return stream_pieces(
+            self._turns,
+            lambda on_piece, keep_going: self._open().generate(
+                ids, on_token=lambda token: on_piece(token.text), keep_going=keep_going, **arguments
+            ),
+        )
 
     # --- chat ---------------------------------------------------------------------------------------------
 
     def apply_chat_template(
         self,
         messages: Sequence[Mapping[str, Any]],
-        add_generation_prompt: bool = True,
+        add_generation_prompt: bool | None = True,
         tools: Sequence[Mapping[str, Any]] | None = None,
         *,
         template: str | None = None,
@@ -319,7 +378,10 @@ class Model:
         messages: [{"role": "user", "content": "..."}, ...]. Further keyword arguments are variables of the
         template. Raises ValueError for an error in the template or raised by it.
         """
-        variables |= {"add_generation_prompt": add_generation_prompt, "tools": tools}
+        where = "[apply_chat_template]"
+        template = optional(string, f"{where} template", template, None)
+        generate = optional(boolean, f"{where} add_generation_prompt", add_generation_prompt, True)
+        variables |= {"add_generation_prompt": generate, "tools": tools}
         return build_prompt(self, messages, template, variables).text
 
     @overload
@@ -327,11 +389,11 @@ class Model:
         self,
         messages: Sequence[Mapping[str, Any]],
         *,
-        stream: Literal[False] = False,
+        stream: Literal[False] | None = False,
         template: str | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         template_variables: Mapping[str, Any] | None = None,
-        **options: Unpack[GenerateOptions],
+        **options: Unpack[_Options],
     ) -> str: ...
 
     @overload
@@ -343,29 +405,32 @@ class Model:
         template: str | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         template_variables: Mapping[str, Any] | None = None,
-        **options: Unpack[GenerateOptions],
+        **options: Unpack[_Options],
     ) -> Iterator[str]: ...
 
     def chat(
         self,
         messages: Sequence[Mapping[str, Any]],
         *,
-        stream: bool = False,
+        stream: bool | None = False,
         template: str | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         template_variables: Mapping[str, Any] | None = None,
-        **options: Unpack[GenerateOptions],
+        **options: Unpack[_Options],
     ) -> str | Iterator[str]:
         """The assistant's answer to a conversation, as text or, with stream=True, as an iterator of pieces.
 
         template_variables: variables of the template, e.g. {"enable_thinking": False}. Special tokens
         written in the messages' texts are encoded as text: a user cannot end his turn or open another.
         """
-        variables = {**(template_variables or {}), "add_generation_prompt": True, "tools": tools}
+        stream = optional(boolean, "[chat] stream", stream, False)
+        template = optional(string, "[chat] template", template, None)
+        given = optional(mapping, "[chat] template_variables", template_variables, {})
+        variables = {**given, "add_generation_prompt": True, "tools": tools}
         arguments = _core_options(options)
         prompt = build_prompt(self, messages, template, variables)
         arguments["stop"] += prompt.stop
-        ids = _token_ids(prompt.tokens)
+        ids = _token_ids("prompt", prompt.tokens)
         if stream:
             return self._pieces(ids, arguments)
         with self._turn() as core:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from .arguments import boolean, integer, optional, string
 from .model import _encode_path, _token_ids
 
 
@@ -25,7 +26,7 @@ class Tokenizer:
         pre overrides the pre-tokenizer that the file names. Raises FileNotFoundError, OSError, ValueError (a
         damaged file), UnsupportedError, MemoryError.
         """
-        return cls(_core.Tokenizer.load(_encode_path(path), pre or ""))
+        return cls(_core.Tokenizer.load(_encode_path(path), optional(string, "[load] pre", pre, "")))
 
     def encode(self, text: str, add_special: bool = False, parse_special: bool = False) -> list[int]:
         """Token ids of a text.
@@ -33,7 +34,11 @@ class Tokenizer:
         add_special: with bos and eos, if the file asks for them and the text does not have them already.
         parse_special: "<|eot_id|>" is that token; else a text never becomes a control token.
         """
-        return self._core.encode(text.encode(), add_special, parse_special)
+        return self._core.encode(
+            string("[encode] text", text).encode(),
+            boolean("[encode] add_special", add_special),
+            boolean("[encode] parse_special", parse_special),
+        )
 
     def decode(self, ids: Sequence[int] | npt.NDArray[np.integer], special: bool = False) -> str:
         """The text of token ids. special: print control tokens too.
@@ -41,12 +46,12 @@ class Tokenizer:
         It is the text that was encoded, except that some tokenizers (Qwen's) compose characters first (Unicode
         NFC). Raises ValueError for an id outside the vocabulary; bytes that are no UTF-8 become U+FFFD.
         """
-        array = _token_ids(ids)
+        array = _token_ids("[decode] ids", ids)
         if array.size and not 0 <= array.min() <= array.max() < len(self):
             raise ValueError(
                 f"[decode] token, got {array.min()} to {array.max()}, expected 0 to {len(self) - 1}"
             )
-        return self._core.decode(array, special)
+        return self._core.decode(array, boolean("[decode] special", special))
 
     def __len__(self) -> int:
         return len(self._core)
@@ -98,11 +103,11 @@ class Tokenizer:
 
     def is_eog(self, token: int) -> bool:
         """Whether the token ends a generation."""
-        return self._core.is_eog(token)
+        return self._core.is_eog(integer("[is_eog] token", token))
 
     def token_text(self, token: int) -> str:
         """The vocabulary's own text of a token; empty for an id outside it."""
-        return self._core.text(token)
+        return self._core.text(integer("[token_text] token", token))
 
     def __repr__(self) -> str:
         pre = f" {self.pre!r}" if self.pre else ""
