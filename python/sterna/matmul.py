@@ -65,7 +65,8 @@ class PackedWeights:
         (rows,).
 
         x and out are C-contiguous float32 and are not copied; out must not overlap x. act_bits: x is rounded
-        to 4, 8 or 16 bits, with a scale per token or, if the weights have blocks, per block.
+        to 4, 8 or 16 bits, with a scale per token or, if the weights have blocks, per block. The result of
+        a token with a number that is not finite is NaN.
         """
         _check_contiguous("x", _check("x", x, np.float32, 1, 2))
         rows, depth = self.shape
