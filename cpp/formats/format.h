@@ -21,6 +21,7 @@ struct CodeSpec {
   bool has_min = false;    ///< Whether m (kBlock) or m and mn (kSuper) exist.
   bool ternary = false;    ///< Codes are 0, 1 and 2 (2 bits).
   const uint8_t* codebook = nullptr;  ///< 16 bytes, or null. The code seen by the fold is codebook[code] (zero = 128).
+  float act_floor = 0;     ///< kRow only: the least amax of an activation row (kernels/contract/elementwise.h).
   bool operator==(const CodeSpec&) const = default;
 };
 

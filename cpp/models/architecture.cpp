@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "base/detmath.h"
 #include "kernels/contract/attention.h"
 
 namespace sterna::models {
@@ -52,20 +53,6 @@ class Reader {
     return {};
   }
 
-  /// Refuses a key that changes the graph in a way that is not implemented, if it is present with a value
-  /// that matters.
-  Status refuse_number(const char* name, double neutral, const char* what) {
-    const GgufValue* v = file_.find(key(name));
-    if (!v) return {};
-    const double x = std::holds_alternative<uint64_t>(*v)  ? double(std::get<uint64_t>(*v))
-                     : std::holds_alternative<int64_t>(*v) ? double(std::get<int64_t>(*v))
-                     : std::holds_alternative<double>(*v)  ? std::get<double>(*v)
-                                                           : std::nan("");
-    if (x == neutral || x == 0) return {};
-    return Status(Code::kUnsupported, "[model] " + file_.path() + ": key '" + key(name) + "' asks for " +
-                                          what + ", which is not implemented");
-  }
-
   Status range(const char* name, const std::string& got, const std::string& expected) const {
     return Status(Code::kCorrupt, "[model] " + file_.path() + ": key '" + key(name) + "', got " + got +
                                       ", expected " + expected);
@@ -86,6 +73,36 @@ class Reader {
   std::string arch_;
 };
 
+/// What llama.cpp does: any type may carry the factors of magnitude, and whether it is YaRN is up to its
+/// extrapolation factor, of which the type is but the default.
+Status read_yarn(const GgufFile& file, Reader& r, bool yarn, DecoderSpec& s) {
+  STERNA_RETURN_IF_ERROR(r.positive("rope.scaling.attn_factor", &s.rope.magnitude));
+  double yarn_magnitude = 1;
+  STERNA_RETURN_IF_ERROR(r.positive("rope.scaling.yarn_attn_factor", &yarn_magnitude));
+  STERNA_ASSIGN(const double ext, file.get_float(r.key("rope.scaling.yarn_ext_factor"), -1));
+  if (!std::isfinite(ext))
+    return r.range("rope.scaling.yarn_ext_factor", std::to_string(ext), "a finite number");
+  s.rope.yarn_ext_factor = ext < 0 ? double(yarn) : ext;
+  if (s.rope.yarn_ext_factor == 0) {
+    s.rope.magnitude *= yarn_magnitude;
+    return {};
+  }
+  if (yarn_magnitude != 1)
+    s.warnings.push_back("key '" + r.key("rope.scaling.yarn_attn_factor") +
+                         "' is not used: with YaRN its factor follows from the scaling, as in llama.cpp");
+  if (s.rope.freq_scale < 1) s.rope.magnitude *= 1 + 0.1 * detmath::log(1 / s.rope.freq_scale);
+  size_t original = s.n_ctx_train;
+  STERNA_RETURN_IF_ERROR(r.count("rope.scaling.original_context_length", 1, size_t(1) << 30, &original));
+  s.rope.yarn_original_ctx = double(original);
+  STERNA_RETURN_IF_ERROR(r.positive("rope.scaling.yarn_beta_fast", &s.rope.yarn_beta_fast));
+  STERNA_RETURN_IF_ERROR(r.positive("rope.scaling.yarn_beta_slow", &s.rope.yarn_beta_slow));
+  STERNA_ASSIGN(const double log_multiplier, file.get_float(r.key("rope.scaling.yarn_log_multiplier"), 0));
+  if (log_multiplier == 0) return {};
+  return Status(Code::kUnsupported, "[model] " + file.path() + ": key '" +
+                                        r.key("rope.scaling.yarn_log_multiplier") +
+                                        "' asks for YaRN with a log multiplier, which is not implemented");
+}
+
 Status read_rope(const GgufFile& file, Reader& r, DecoderSpec& s) {
   s.rope.n_rot = s.head_dim;
   STERNA_RETURN_IF_ERROR(r.count("rope.dimension_count", 2, s.head_dim, &s.rope.n_rot));
@@ -98,23 +115,12 @@ Status read_rope(const GgufFile& file, Reader& r, DecoderSpec& s) {
   if (!std::isfinite(factor) || factor < 0)
     return r.range("rope.scaling.factor", std::to_string(factor), "a finite number");
   STERNA_ASSIGN(const std::string type, file.get_string(r.key("rope.scaling.type"), "linear"));
-  if (type == "none" || factor == 0) return {};
-  s.rope.freq_scale = 1 / factor;
-  if (type == "linear") return {};
-  if (type != "yarn")
+  if (type != "none" && type != "linear" && type != "yarn")
     return Status(Code::kUnsupported, "[model] " + file.path() + ": key '" + r.key("rope.scaling.type") +
                                           "', got '" + type + "', expected none, linear or yarn");
-  s.rope.yarn = true;
-  size_t original = s.n_ctx_train;
-  STERNA_RETURN_IF_ERROR(r.count("rope.scaling.original_context_length", 1, size_t(1) << 30, &original));
-  s.rope.yarn_original_ctx = double(original);
-  STERNA_RETURN_IF_ERROR(r.positive("rope.scaling.attn_factor", &s.rope.attn_factor));
-  STERNA_RETURN_IF_ERROR(r.positive("rope.scaling.yarn_attn_factor", &s.rope.attn_factor));
-  STERNA_RETURN_IF_ERROR(r.positive("rope.scaling.yarn_beta_fast", &s.rope.yarn_beta_fast));
-  STERNA_RETURN_IF_ERROR(r.positive("rope.scaling.yarn_beta_slow", &s.rope.yarn_beta_slow));
-  STERNA_RETURN_IF_ERROR(
-      r.refuse_number("rope.scaling.yarn_ext_factor", 1, "another YaRN extrapolation factor"));
-  return r.refuse_number("rope.scaling.yarn_log_multiplier", 0, "YaRN with a log multiplier");
+  if (factor == 0 || type == "none") factor = 1;
+  s.rope.freq_scale = 1 / factor;
+  return read_yarn(file, r, type == "yarn", s);
 }
 
 }  // namespace
@@ -174,33 +180,30 @@ Result<DecoderSpec> read_spec(const GgufFile& file, const SpecOptions& options) 
                                       r.key("attention.layer_norm_rms_epsilon") + "' is missing");
   STERNA_RETURN_IF_ERROR(r.positive("attention.layer_norm_rms_epsilon", &eps));
   s.eps = float(eps);
-  double scale = 1 / std::sqrt(double(s.head_dim));
-  STERNA_RETURN_IF_ERROR(r.positive("attention.scale", &scale));
+  STERNA_ASSIGN(double scale, file.get_float(r.key("attention.scale"), 0));
+  if (scale == 0) scale = 1 / std::sqrt(double(s.head_dim));  // 0 is "not set", as in llama.cpp
+  if (!(std::isfinite(scale) && scale > 0))
+    return r.range("attention.scale", std::to_string(scale), "a finite number above 0");
   s.attention_scale = float(scale);
   STERNA_RETURN_IF_ERROR(read_rope(file, r, s));
 
-  STERNA_RETURN_IF_ERROR(r.refuse_number("expert_count", 0, "a mixture of experts"));
-  STERNA_RETURN_IF_ERROR(r.refuse_number("nextn_predict_layers", 0, "multi-token prediction layers"));
-  STERNA_RETURN_IF_ERROR(r.refuse_number("attn_logit_softcapping", 0, "attention soft-capping"));
-  STERNA_RETURN_IF_ERROR(r.refuse_number("final_logit_softcapping", 0, "logit soft-capping"));
-  STERNA_RETURN_IF_ERROR(r.refuse_number("logit_scale", 1, "a logit scale"));
-  STERNA_RETURN_IF_ERROR(r.refuse_number("embedding_scale", 1, "an embedding scale"));
-  STERNA_RETURN_IF_ERROR(r.refuse_number("residual_scale", 1, "a residual scale"));
   STERNA_ASSIGN(const bool causal, file.get_bool(r.key("attention.causal"), true));
   if (!causal)
     return Status(Code::kUnsupported,
                   "[model] " + file.path() + ": bidirectional attention is not implemented");
-  size_t window = size_t(1) << 30;
+  size_t window = 0;
   if (file.find(r.key("attention.sliding_window")))
-    STERNA_RETURN_IF_ERROR(r.count("attention.sliding_window", 0, window, &window));
-  if (window > 0 && window < s.n_ctx_train) {
-    s.warnings.push_back(
-        "sliding-window attention is not implemented: the context is limited to the window of " +
-        std::to_string(window) + " tokens, within which it makes no difference");
-    s.n_ctx_train = window;
+    STERNA_RETURN_IF_ERROR(r.count("attention.sliding_window", 0, size_t(1) << 30, &window));
+  if (window > 0) s.n_ctx_max = window;
+  if (s.n_ctx_max < s.n_ctx_train) {
+    s.warnings.push_back("the context is limited to " + std::to_string(window) +
+                         " tokens, the window of the model's attention, because windowed attention is not "
+                         "implemented; up to there it makes no difference");
+    s.n_ctx_train = s.n_ctx_max;
   }
   if (file.find(r.key("pooling_type")))
     s.warnings.push_back("this is an embedding model (pooling_type); it is run as a language model");
+  STERNA_RETURN_IF_ERROR(refuse_foreign_keys(file, arch, s));
   STERNA_RETURN_IF_ERROR(entry->configure(file, options, s));
   return s;
 }

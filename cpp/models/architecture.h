@@ -20,6 +20,10 @@ struct SpecOptions {
 /// for bad values.
 Result<DecoderSpec> read_spec(const GgufFile& file, const SpecOptions& options);
 
+/// kUnsupported for a key of the architecture that asks for a graph that is not implemented; a warning for
+/// one that is not known.
+Status refuse_foreign_keys(const GgufFile& file, const std::string& arch, DecoderSpec& spec);
+
 /// What an architecture adds to the common hyper-parameters already in `spec`.
 using Configure = Status(const GgufFile& file, const SpecOptions& options, DecoderSpec& spec);
 Configure configure_llama, configure_bitnet, configure_qwen2, configure_qwen3;

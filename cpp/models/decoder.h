@@ -27,6 +27,7 @@ namespace sterna::models {
 
 struct DecoderSpec {
   size_t n_layer = 0, n_embd = 0, n_ff = 0, n_head = 0, n_head_kv = 0, head_dim = 0, n_ctx_train = 0;
+  size_t n_ctx_max = ~size_t(0);  ///< Beyond it the graph would be another one.
   float eps = 0;
   float attention_scale = 0;
   RopeSpec rope;

@@ -180,15 +180,20 @@ class Decoder::Loader {
     return {};
   }
 
-  /// Tensors with no place in the graph: those of a layer would change the result, so they are refused;
-  /// others are ignored.
+  /// Tensors with no place in the graph change the result, so they are refused. Left out are those that hold
+  /// nothing new: the rotary factors again, frequencies that follow from the metadata, the constant of a
+  /// mask, and scales for activations of other kinds than ours.
   Status refuse_leftovers() {
+    const GgufTensor* factors = file_.find_tensor("rope_freqs.weight");
     for (const GgufTensor& t : file_.tensors()) {
-      if (used_.count(t.name)) continue;
-      const bool harmless = t.name.ends_with(".input_scale") || t.name.ends_with("rope_freqs") ||
-                            t.name.ends_with("rope_freqs.weight") || t.name.ends_with("rot_embd") ||
-                            t.name.ends_with("masked_bias");
-      if (t.name.rfind("blk.", 0) == 0 && !harmless)
+      const bool of_embedding = t.name == "token_embd.bias" || t.name == "token_embd.scale";
+      if (used_.count(t.name) && !of_embedding) continue;
+      const bool again = t.name.ends_with(".rope_freqs.weight") && factors && t.format == factors->format &&
+                         t.shape == factors->shape && std::memcmp(t.data, factors->data, t.bytes) == 0;
+      constexpr const char* kNothingNew[] = {".input_scale", ".attn_rot_embd", ".attn_rot_embd.weight",
+                                             ".masked_bias"};
+      if (!again && std::none_of(std::begin(kNothingNew), std::end(kNothingNew),
+                                 [&](const char* end) { return t.name.ends_with(end); }))
         return error(t.name, "has no place in the graph of this architecture", Code::kUnsupported);
       d_.spec_.warnings.push_back("tensor '" + t.name + "' is not used");
     }

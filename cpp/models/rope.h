@@ -7,14 +7,15 @@
 
 namespace sterna::models {
 
-/// theta_i(pos) = pos * freq_scale * base^(-2i/n_rot) / factor_i, i < n_rot/2. With yarn, low frequencies are
-/// interpolated by freq_scale and high ones are not (https://arxiv.org/abs/2309.00071).
+/// theta_i(pos) = pos * freq_scale * base^(-2i/n_rot) / factor_i, i < n_rot/2. With YaRN, low frequencies are
+/// interpolated by freq_scale and high ones are not (https://arxiv.org/abs/2309.00071). Cosines and sines are
+/// multiplied by `magnitude`.
 struct RopeSpec {
   bool interleaved = false;  ///< true: pairs (2i, 2i+1) ("norm"); false: pairs (i, i + n_rot/2) ("neox").
   size_t n_rot = 0;
-  double base = 10000, freq_scale = 1;
-  bool yarn = false;
-  double yarn_beta_fast = 32, yarn_beta_slow = 1, yarn_original_ctx = 0, attn_factor = 1;
+  double base = 10000, freq_scale = 1, magnitude = 1;
+  double yarn_ext_factor = 0;  ///< How much of the highest frequencies stays as it is; 0: not YaRN.
+  double yarn_beta_fast = 32, yarn_beta_slow = 1, yarn_original_ctx = 0;
 };
 
 /// cos and sin of position `pos`, n_rot/2 each. `factors`: n_rot/2 divisors (rope_freqs.weight) or empty.

@@ -20,16 +20,18 @@ void quantize_act(int bits, const float* x, size_t depth, const cpu::Activations
   const size_t block = f.block ? f.block : depth, n_blocks = depth / block;
   const auto codes = [&](int plane) { return f.codes.as<int8_t>() + (row + plane) * f.code_stride; };
   for (size_t b = 0; b < n_blocks; b++) {
-    float amax = f.block ? 0.0f : 1e-5f;
-    for (size_t k = b * block; k < (b + 1) * block; k++)
+    float amax = 0, odd = 0;  // odd: 0, or NaN if an element is not a finite number
+    for (size_t k = b * block; k < (b + 1) * block; k++) {
       amax = std::fabs(x[k]) > amax ? std::fabs(x[k]) : amax;
-    float q = limit / amax, scale = amax / limit;
-    if (q == std::numeric_limits<float>::infinity()) q = scale = 0;
+      odd += x[k] - x[k];
+    }
+    amax += odd;
+    const float q = limit / amax;
+    const bool coded = q <= std::numeric_limits<float>::max();  // not of zeros, next to zero, or NaN
+    const float scale = coded ? amax / limit : amax * 0.0f;
     int32_t sums[2] = {};
     for (size_t k = b * block; k < (b + 1) * block; k++) {
-      const float v = x[k] * q;
-      // NaN becomes the lower limit.
-      const int32_t code = int32_t(rne(v > limit ? limit : v > -limit ? v : -limit));
+      const int32_t code = coded ? int32_t(rne(x[k] * q)) : 0;
       const int32_t lo = planes == 2 ? ((code + 128) & 255) - 128 : code;
       const int32_t parts[2] = {planes == 2 ? (code - lo) / 256 : lo, lo};
       for (int p = 0; p < planes; p++) codes(p)[k] = int8_t(parts[p]), sums[p] += parts[p];

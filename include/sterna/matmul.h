@@ -5,8 +5,9 @@
 // every number of threads.
 //
 // Activations. With amax the largest |x| of the token or block and L = 7, 127 or 32639 for 4, 8 or 16 bits:
-// code = rne(x * (L / amax)), scale = amax / L. A row's amax is at least 1e-5; a block whose L / amax is not
-// finite has scale 0. 16 bits are two planes of int8, code = 256*hi + lo with lo in -128..127 (hence 32639 =
+// code = rne(x * (L / amax)), scale = amax / L. Where L / amax is not finite (zeros, and amax below about L *
+// 2^-128) codes and scale are 0; where an element is not finite the scale is NaN, and so is all of the
+// token's output. 16 bits are two planes of int8, code = 256*hi + lo with lo in -128..127 (hence 32639 =
 // 127*256 + 127), and y = y(hi, 256*scale) + y(lo, scale), each as with 8 bits, one f32 addition.
 #pragma once
 

@@ -67,7 +67,8 @@ class PackedWeights:
 
         x and out are C-contiguous float32 and are not copied; out must not overlap x. act_bits: x is rounded
         to 4, 8 or 16 bits, with a scale per token or, if the weights have blocks, per block. n_threads:
-        default the CPUs this process may use. An x without rows gives an empty result.
+        default the CPUs this process may use. An x without rows gives an empty result; the result of a token
+        with a number that is not finite is NaN.
         """
         n_threads = optional(integer, "[matmul] n_threads", n_threads, None)
         act_bits = optional(integer, "[matmul] act_bits", act_bits, 8)

@@ -148,6 +148,9 @@ reference::QActivations make_activations(const reference::QMatrix& w, const QDat
     const float normal = rng.uniform(0.0001f, 0.1f);
     const int pick = data.scales == Scales::kMixed ? rng.between(0, 5) : 5;
     x.scale.push_back(pick == 0 ? 0.0f : pick == 1 ? 1e-41f : pick == 2 ? 1e30f : normal);
+    if (data.scales != Scales::kNan || rng.between(0, 2 * int(w.n_blocks()))) continue;
+    x.scale.back() = NAN;
+    std::fill_n(&x.codes[i * (w.depth / w.n_blocks())], w.depth / w.n_blocks(), int8_t(0));
   }
   return x;
 }

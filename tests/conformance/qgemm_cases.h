@@ -27,8 +27,9 @@ enum class Acts { kRandom, kMax, kMin, kLowest, kSparse };  ///< kMin = -127, kL
 enum class Scales {
   kNormal,
   kDenormal,
-  kMixed
-};  ///< kMixed: zero, denormal, huge and negative among normal ones.
+  kMixed,  ///< Zero, denormal, huge and negative among normal ones.
+  kNan,    ///< Of activations: NaN where quantize gives it, with codes 0; of weights as kNormal.
+};
 
 struct QData {
   Codes codes;
@@ -40,7 +41,7 @@ constexpr QData kQData[] = {
     {Codes::kMax, Acts::kLowest, Scales::kNormal},    {Codes::kRandom, Acts::kLowest, Scales::kMixed},
     {Codes::kZero, Acts::kRandom, Scales::kNormal},   {Codes::kTernary, Acts::kRandom, Scales::kNormal},
     {Codes::kTernary, Acts::kMin, Scales::kMixed},    {Codes::kRandom, Acts::kMin, Scales::kDenormal},
-    {Codes::kRandom, Acts::kSparse, Scales::kMixed},
+    {Codes::kRandom, Acts::kSparse, Scales::kMixed},  {Codes::kRandom, Acts::kRandom, Scales::kNan},
 };
 
 /// What differs between formats of one variant.

@@ -23,12 +23,16 @@ inline WideActivations quantize_wide(const std::vector<float>& x, size_t depth, 
   const size_t step = block ? block : depth;
   WideActivations out;
   for (size_t i = 0; i < x.size(); i += step) {
-    float amax = block ? 0.0f : 1e-5f;
-    for (size_t k = i; k < i + step; k++) amax = std::fmax(amax, std::fabs(x[k]));
-    const bool zeros = std::isinf(limit / amax);
+    float amax = 0;
+    bool finite = true;
+    for (size_t k = i; k < i + step; k++) {
+      finite = finite && std::isfinite(x[k]);
+      amax = std::fmax(amax, std::fabs(x[k]));
+    }
+    const bool coded = finite && !std::isinf(limit / amax);
     for (size_t k = i; k < i + step; k++)
-      out.codes.push_back(zeros ? 0 : int(std::nearbyint(x[k] * (limit / amax))));
-    out.scale.push_back(zeros ? 0.0f : amax / limit);
+      out.codes.push_back(coded ? int(std::nearbyint(x[k] * (limit / amax))) : 0);
+    out.scale.push_back(!finite ? NAN : coded ? amax / limit : 0.0f);
   }
   return out;
 }

@@ -1,6 +1,6 @@
 // The oracle of gated activations: act(gate) * up.
 //   silu:  g / (1 + exp(-g))
-//   relu2: r * r, r = max(g, 0)
+//   relu2: r * r, r = max(g, 0), NaN of NaN
 //   gelu:  g / (1 + exp(-2u)), u = sqrt(2/pi) * fma(0.044715*g, g*g, g)
 // Constants are rounded to f32; every written operation rounds once; exp is detmath's.
 #pragma once
@@ -15,7 +15,7 @@ inline float silu(float g) {
 }
 
 inline float relu2(float g) {
-  const float r = g > 0.0f ? g : 0.0f;
+  const float r = g < 0.0f ? 0.0f : g;
   return r * r;
 }
 

@@ -99,6 +99,23 @@ void check_all_cuts(KvType type, const Case& c, const Data& data, const std::vec
   }
 }
 
+/// All queries from first() on, one after the other.
+std::vector<float> run(KvType type, const Case& c, const Data& data, float scale) {
+  const size_t width = c.n_kv * c.group * c.head_dim, kv_width = c.n_kv * c.head_dim;
+  auto pool = ThreadPool::create(1);
+  cpu::KvCache cache;
+  cpu::Attention attention;
+  REQUIRE(cache.reserve(type, {1, c.n_kv, c.head_dim, c.n_ctx}).ok());
+  REQUIRE(attention.reserve(cache.shape(), c.n_kv * c.group, 1).ok());
+  std::vector<float> out(c.n_ctx * width);
+  for (size_t p = 0; p < c.n_ctx; p++) {
+    cache.store(0, p, &data.k[p * kv_width], &data.v[p * kv_width]);
+    if (p >= c.first())
+      attention.run(*pool.value(), cache, 0, &data.q[p * width], 1, p, scale, &out[p * width]);
+  }
+  return out;
+}
+
 size_t resident_bytes() {  // 0 where there is no /proc
   std::ifstream f("/proc/self/statm");
   size_t total = 0, pages = 0;
@@ -122,6 +139,35 @@ TEST_SUITE("unit") {
           REQUIRE(force_isa(isa.name).ok());
           check_all_cuts(type, c, data, want, kScale);
         }
+      }
+    }
+    REQUIRE(force_isa("auto").ok());
+  }
+
+  TEST_CASE("a key, value or query that is not finite makes NaN of what sees it, and of nothing else") {
+    const Case c{1, 1, 32, 300};
+    const Data data(c);
+    constexpr size_t kAt = 270;
+    for (const IsaInfo& isa : isas()) {
+      if (!isa.supported) continue;
+      REQUIRE(force_isa(isa.name).ok());
+      for (const KvType type : {KvType::kF16, KvType::kInt8}) {
+        const std::vector<float> want = expected(type, c, data, 0.2f);
+        for (const auto part : {&Data::k, &Data::v, &Data::q})
+          for (const float odd : {NAN, INFINITY}) {
+            CAPTURE(isa.name);
+            Data damaged = data;
+            std::fill_n(&(damaged.*part)[kAt * c.head_dim], c.head_dim, odd);
+            const std::vector<float> out = run(type, c, damaged, 0.2f);
+            for (size_t i = c.first() * c.head_dim; i < out.size(); i++) {
+              const size_t p = i / c.head_dim;
+              const bool sees = part == &Data::q ? p == kAt : p >= kAt;
+              if (sees && type == KvType::kF16)
+                CHECK(!std::isfinite(out[i]));
+              else
+                CHECK((sees ? std::isnan(out[i]) : out[i] == want[i]));
+            }
+          }
       }
     }
     REQUIRE(force_isa("auto").ok());

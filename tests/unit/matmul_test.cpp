@@ -2,10 +2,12 @@
 // set.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
 
+#include "backends/cpu/linear.h"
 #include "reference/act_bits.h"
 #include "runtime/sampler.h"
 #include "sterna/sterna.h"
@@ -113,6 +115,87 @@ TEST_SUITE("unit") {
                     reference::matmul(matrix(in, bits, 1), in.x, act_bits));
           }
     });
+  }
+
+  TEST_CASE("raw matmul: a token that is not finite gives NaN, and the others what they give without it") {
+    on_every_isa([] {
+      for (const int bits : {1, 2, 4, 8})
+        for (const size_t block : {0, 32, 64})
+          for (const int act_bits : {4, 8, 16}) {
+            CAPTURE(bits);
+            CAPTURE(block);
+            CAPTURE(act_bits);
+            const std::vector<int8_t> values(size_t(1) << bits, 3);
+            Input in = make_input(bits == 1 ? 1 : bits, block, 9, bits == 1 ? 2 : 1, 19);
+            PackOptions o;
+            o.bits = bits, o.block = block;
+            if (bits == 4) o.codebook = values;
+            auto w = bits == 1 ? PackedWeights::pack_bcq(in.codes, in.scales, 2, in.rows, in.depth, block)
+                               : PackedWeights::pack(in.codes, in.scales, in.rows, in.depth, o);
+            REQUIRE_MESSAGE(w.ok(), w.status().message());
+            std::vector<float> before(in.n_tokens * in.rows), after = before, one(in.rows);
+            REQUIRE(w.value().matmul(in.x, before, in.n_tokens, 2, act_bits).ok());
+            const auto damage = [&](size_t token, size_t at, float value) {
+              in.x[token * in.depth + at] = value;
+              REQUIRE(w.value().matmul({&in.x[token * in.depth], in.depth}, one, 1, 1, act_bits).ok());
+              CHECK(std::all_of(one.begin(), one.end(), [](float y) { return std::isnan(y); }));
+            };
+            damage(0, 0, NAN);  // among zeros
+            damage(3, in.depth / 2, -NAN);
+            damage(5, in.depth - 1, INFINITY);
+            damage(18, 31, -INFINITY);
+            REQUIRE(w.value().matmul(in.x, after, in.n_tokens, 2, act_bits).ok());
+            for (size_t i = 0; i < after.size(); i++) {
+              const size_t t = i / in.rows;
+              const bool damaged = t == 0 || t == 3 || t == 5 || t == 18;
+              CHECK((damaged ? std::isnan(after[i]) : after[i] == before[i]));
+            }
+          }
+    });
+  }
+
+  TEST_CASE("raw matmul: tiny activations lose nothing") {
+    on_every_isa([] {
+      for (const size_t block : {0, 64})
+        for (const int act_bits : {4, 8, 16}) {
+          const Input in = make_input(2, block, 4);
+          PackOptions o;
+          o.block = block;
+          auto w = PackedWeights::pack(in.codes, in.scales, in.rows, in.depth, o);
+          REQUIRE(w.ok());
+          std::vector<float> y(in.rows), tiny(in.rows),
+              x(in.x.begin() + ptrdiff_t(3 * in.depth), in.x.begin() + ptrdiff_t(4 * in.depth));
+          REQUIRE(w.value().matmul(x, y, 1, 1, act_bits).ok());
+          for (float& v : x) v *= 0x1p-70f;
+          REQUIRE(w.value().matmul(x, tiny, 1, 1, act_bits).ok());
+          for (float& v : y) v *= 0x1p-70f;
+          CHECK(tiny == y);
+          CHECK(y[0] != 0);
+        }
+    });
+  }
+
+  TEST_CASE("the floor of BitNet's rows holds for I2_S and for no other format") {
+    const auto pool = ThreadPool::create(1);
+    for (const formats::Format* f : formats::all()) {
+      if (f->codes.fold == Fold::kFloat) continue;
+      CAPTURE(f->name);
+      const size_t rows = 16, depth = 256;
+      std::vector<uint8_t> file(rows * formats::row_bytes(*f, depth) + f->tail_bytes);
+      Buffer panels = Buffer::allocate(cpu::packed_bytes(*f, rows, depth));
+      const auto w = cpu::make_weight({f, file.data(), rows, depth, f}, panels.data(), *pool.value());
+      REQUIRE_MESSAGE(w.ok(), w.status().message());
+      const cpu::Weight* const readers[] = {&w.value()};
+      cpu::Activations acts;
+      REQUIRE(acts.reserve(1, depth, readers).ok());
+      acts.begin(depth, readers);
+      std::fill_n(acts.row(0), depth, 127e-8f);
+      acts.quantize(0);
+      const cpu::Activations::Form& form = acts.form(w.value());
+      const bool bitnet = f->name == std::string("I2_S");
+      CHECK(form.scales.as<float>()[0] == (bitnet ? 1e-5f : 127e-8f) / 127.0f);
+      CHECK(form.codes.as<int8_t>()[0] == (bitnet ? 16 : 127));
+    }
   }
 
   TEST_CASE("raw matmul: more bits of activations come closer to the product") {

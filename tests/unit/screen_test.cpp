@@ -177,7 +177,7 @@ TEST_SUITE("unit") {
           std::vector<float> x = normal(random, depth, i < 4 ? 1.0f : 1e3f);
           if (i % 2) x[size_t(i) * 11] = 500;  // a massive activation
           check(x);
-          for (float& v : x) v *= 1e-12f;  // below the floor of the row scale
+          for (float& v : x) v *= 1e-12f;
           check(x);
         }
         for (size_t r = 0; r < h.rows; r += 3) check(h.values(r));

@@ -33,6 +33,10 @@ bool packs_trits(const formats::CodeSpec& s) {
 
 size_t sum_block(const formats::CodeSpec& s) { return s.fold == Fold::kSuper ? s.sub : s.block; }
 
+bool reads(const formats::CodeSpec& s, const Activations::Form& f) {
+  return f.block == s.block && f.sum_block == sum_block(s) && f.floor == s.act_floor;
+}
+
 }  // namespace
 
 size_t packed_bytes(const formats::Format& f, size_t rows, size_t depth) {
@@ -147,11 +151,9 @@ Status Activations::reserve(size_t n_tokens, size_t max_depth, std::span<const W
   for (const Weight* w : weights) {
     if (!w->qgemm) continue;
     const formats::CodeSpec& s = w->layout.spec;
-    if (std::any_of(forms_.begin(), forms_.end(),
-                    [&](const Form& f) { return f.block == s.block && f.sum_block == sum_block(s); }))
-      continue;
+    if (std::any_of(forms_.begin(), forms_.end(), [&](const Form& f) { return reads(s, f); })) continue;
     Form f;
-    f.block = s.block, f.sum_block = sum_block(s);
+    f.block = s.block, f.sum_block = sum_block(s), f.floor = s.act_floor;
     f.quantize = kernels::find_fn<kernels::QuantizeFn>(Family::quantize, f.block ? "block" : "row");
     f.code_stride = round_up(max_depth, 64) + 64;  // not a multiple of 4096: rows would share cache sets
     f.scale_stride = s.block ? max_depth / s.block : 1;
@@ -179,10 +181,8 @@ Status Activations::reserve(size_t n_tokens, size_t max_depth, std::span<const W
 
 size_t Activations::index(const Weight& w) const {
   const formats::CodeSpec& s = w.layout.spec;
-  return size_t(
-      std::find_if(forms_.begin(), forms_.end(),
-                   [&](const Form& f) { return f.block == s.block && f.sum_block == sum_block(s); }) -
-      forms_.begin());
+  return size_t(std::find_if(forms_.begin(), forms_.end(), [&](const Form& f) { return reads(s, f); }) -
+                forms_.begin());
 }
 
 void Activations::begin(size_t depth, std::span<const Weight* const> weights) {
@@ -197,7 +197,8 @@ void Activations::quantize(size_t token) {
     if (!active_[i]) continue;
     const Form& f = forms_[i];
     f.quantize({row(token), depth_, f.block, f.sum_block, f.codes.as<int8_t>() + token * f.code_stride,
-                f.scales.as<float>() + token * f.scale_stride, f.sums.as<int32_t>() + token * f.sum_stride});
+                f.scales.as<float>() + token * f.scale_stride, f.sums.as<int32_t>() + token * f.sum_stride,
+                f.floor});
   }
 }
 

@@ -96,6 +96,7 @@ class Activations {
 
   struct Form {
     size_t block, sum_block;  ///< block 0: one scale per token.
+    float floor;              ///< Of a token's amax.
     Buffer codes, scales, sums;
     kernels::QuantizeFn* quantize = nullptr;
     size_t code_stride = 0, scale_stride = 0, sum_stride = 0;  ///< Elements between tokens.

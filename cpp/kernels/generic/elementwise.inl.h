@@ -38,7 +38,7 @@ void silu(const float* gate, const float* up, size_t n, float* y) {
 }
 void relu2(const float* gate, const float* up, size_t n, float* y) {
   map2(gate, up, n, y, [](F g, F u) {
-    const F r = max(g, F::zero());
+    const F r = max(F::zero(), g);  // of a NaN, NaN
     return (r * r) * u;
   });
 }
@@ -119,12 +119,17 @@ void norm(float* x, const float* cos, const float* sin, size_t n_rot) {
 namespace quantize {
 using sterna::kernels::QuantizeArgs;
 
+/// The largest magnitude, at least `floor`; NaN if an element is not a finite number.
 inline float abs_max(const float* x, size_t n, float floor) {
-  F m = F::set1(floor);
+  F m = F::set1(floor), odd = F::zero();  // odd: 0, or NaN, which max() would drop
+  const auto see = [&](F v) {
+    m = max(abs(v), m);
+    odd = odd + (v - v);
+  };
   size_t i = 0;
-  for (; i + 16 <= n; i += 16) m = max(abs(F::load(x + i)), m);
-  if (i < n) m = max(abs(load_part(x + i, n - i)), m);
-  return max_lane(m);
+  for (; i + 16 <= n; i += 16) see(F::load(x + i));
+  if (i < n) see(load_part(x + i, n - i));
+  return max_lane(m) + sum_tree(odd);
 }
 
 /// codes = clamp(rne(x*q)); returns their sum. The clamp precedes the conversion so that no input is out of
@@ -147,28 +152,32 @@ inline int32_t codes(const float* x, size_t n, float q, int8_t* out) {
   return sum_lanes(sums);
 }
 
+/// n elements that share a scale, with a sum for every sum_block of them.
+inline void part(const float* x, size_t n, size_t sum_block, float floor, int8_t* out, float* scale,
+                 int32_t* sum) {
+  const float amax = abs_max(x, n, floor), q = 127.0f / amax;
+  if (!(q <= 0x1.fffffep127f)) {  // zeros, next to zero, or NaN
+    *scale = amax * 0.0f;
+    for (size_t i = 0; i < n; i++) out[i] = 0;
+    for (size_t i = 0; i < n / sum_block; i++) sum[i] = 0;
+    return;
+  }
+  *scale = amax / 127.0f;
+  for (size_t i = 0; i < n; i += sum_block) *sum++ = codes(x + i, sum_block, q, out + i);
+}
+
 inline void pad(const QuantizeArgs& g) {
   for (size_t i = g.n; i % 32; i++) g.codes[i] = 0;
 }
 
 void row(const QuantizeArgs& g) {
-  const float amax = abs_max(g.x, g.n, 1e-5f);
-  g.scale[0] = amax / 127.0f;
-  g.sum[0] = codes(g.x, g.n, 127.0f / amax, g.codes);
+  part(g.x, g.n, g.n, g.floor, g.codes, g.scale, g.sum);
   pad(g);
 }
 
 void block(const QuantizeArgs& g) {
-  const size_t subs = g.block / g.sum_block;
-  for (size_t b = 0; b < g.n / g.block; b++) {
-    const float* x = g.x + b * g.block;
-    const float amax = abs_max(x, g.block, 0.0f);
-    const bool zeros = !(amax >= 0x1p-120f);
-    g.scale[b] = zeros ? 0.0f : amax / 127.0f;
-    for (size_t s = 0; s < subs; s++)
-      g.sum[b * subs + s] = codes(x + s * g.sum_block, g.sum_block, zeros ? 0.0f : 127.0f / amax,
-                                  g.codes + b * g.block + s * g.sum_block);
-  }
+  for (size_t i = 0; i < g.n; i += g.block)
+    part(g.x + i, g.block, g.sum_block, g.floor, g.codes + i, g.scale + i / g.block, g.sum + i / g.sum_block);
   pad(g);
 }
 }  // namespace quantize
