@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "base/checked_math.h"
+#include "io/file_kind.h"
+#include "io/gguf_types.h"
 #include "io/name_index.h"
 
 namespace sterna::io {
@@ -28,12 +30,16 @@ constexpr uint64_t kMaxKeys = 1 << 16;
 constexpr uint64_t kMaxTensors = 1 << 20;
 constexpr uint64_t kMaxStringBytes = 64 << 20;
 constexpr uint64_t kMaxArrayElements = 1 << 24;
+constexpr uint64_t kMaxStrings = 1 << 23;  // In all arrays together: each takes four times its 8 bytes.
 constexpr uint64_t kMaxAlignment = 64 << 10;
 
 constexpr uint64_t kMaxTensorNameBytes = 63;
 constexpr uint32_t kMaxDims = 4;
 
 enum ValueType : int32_t { kU8, kI8, kU16, kI16, kU32, kI32, kF32, kBool, kString, kArray, kU64, kI64, kF64 };
+
+/// Ends the messages about files that end too early.
+constexpr const char* kCut = "; the file is incomplete: download it again, or join its pieces";
 
 class Parser {
  public:
@@ -63,15 +69,16 @@ class Parser {
   Status corrupt(uint64_t at, const char* field, const std::string& got, const std::string& expected) const {
     return fail(Code::kCorrupt, at, field, got, expected);
   }
-  Status at_most(uint64_t at, const char* field, uint64_t got, uint64_t max) const {
-    return corrupt(at, field, std::to_string(got), "at most " + std::to_string(max));
+  Status at_most(uint64_t at, const char* field, uint64_t got, uint64_t max,
+                 const std::string& note = "") const {
+    return corrupt(at, field, std::to_string(got), "at most " + std::to_string(max) + note);
   }
 
   template <class T>
   Status number(T* out, const char* field) {
     if (remaining() < sizeof(T)) {
       return corrupt(pos_, field, std::to_string(remaining()) + " bytes until the end of the file",
-                     std::to_string(sizeof(T)) + " bytes");
+                     std::to_string(sizeof(T)) + " bytes" + kCut);
     }
     std::memcpy(out, part_.bytes.data() + pos_, sizeof(T));
     pos_ += sizeof(T);
@@ -83,7 +90,7 @@ class Parser {
     uint64_t length = 0;
     STERNA_RETURN_IF_ERROR(number(&length, field));
     if (length > max_bytes || length > remaining()) {
-      return at_most(at, field, length, std::min(max_bytes, remaining()));
+      return at_most(at, field, length, std::min(max_bytes, remaining()), length <= max_bytes ? kCut : "");
     }
     out->assign(reinterpret_cast<const char*>(part_.bytes.data()) + pos_, length);
     pos_ += length;
@@ -92,10 +99,15 @@ class Parser {
 
   Status header(uint64_t* n_tensors, uint64_t* n_keys) {
     where_ = "header";
+    const std::string_view magic(reinterpret_cast<const char*>(part_.bytes.data()),
+                                 std::min<size_t>(part_.bytes.size(), 4));
+    if (magic != std::string_view("GGUF").substr(0, magic.size())) {
+      const std::string kind = other_kind(part_.bytes);
+      return kind.empty() ? corrupt(0, "magic", quoted(magic), "'GGUF'")
+                          : gguf_error(Code::kCorrupt, part_.path, "the file", kind, "a GGUF file");
+    }
     if (remaining() < 24)
-      return corrupt(0, "size of the file", std::to_string(remaining()), "at least 24 bytes");
-    const std::string_view magic(reinterpret_cast<const char*>(part_.bytes.data()), 4);
-    if (magic != "GGUF") return corrupt(0, "magic", quoted(magic), "'GGUF'");
+      return corrupt(0, "size of the file", std::to_string(remaining()), std::string("at least 24 bytes") + kCut);
     pos_ = 4;
     uint32_t& version = part_.version;
     STERNA_RETURN_IF_ERROR(number(&version, "version"));
@@ -113,7 +125,7 @@ class Parser {
     const uint64_t at = pos_;
     STERNA_RETURN_IF_ERROR(number(n, field));
     const uint64_t limit = std::min(max, remaining() / min_bytes);
-    return *n <= limit ? Status() : at_most(at, field, *n, limit);
+    return *n <= limit ? Status() : at_most(at, field, *n, limit, *n <= max ? kCut : "");
   }
 
   Status key(uint64_t index) {
@@ -162,9 +174,11 @@ class Parser {
     }
   }
 
-  Status array_fits(uint64_t count, uint64_t min_element_bytes) const {
-    const uint64_t limit = std::min(kMaxArrayElements, remaining() / min_element_bytes);
-    return count <= limit ? Status() : at_most(pos_ - sizeof(count), "array length", count, limit);
+  Status array_fits(uint64_t count, uint64_t min_element_bytes, uint64_t max = kMaxArrayElements) const {
+    const uint64_t limit = std::min(max, remaining() / min_element_bytes);
+    return count <= limit
+               ? Status()
+               : at_most(pos_ - sizeof(count), "array length", count, limit, count <= max ? kCut : "");
   }
 
   template <class Stored, class Wide>
@@ -176,12 +190,9 @@ class Parser {
       return {};
     }
     STERNA_RETURN_IF_ERROR(array_fits(*count, sizeof(Stored)));
-    auto& array = out->emplace<std::vector<Wide>>(*count);
-    for (Wide& element : array) {
-      std::memcpy(&v, part_.bytes.data() + pos_, sizeof(v));
-      pos_ += sizeof(v);
-      element = v;
-    }
+    const size_t bytes = *count * sizeof(Stored);
+    out->emplace<GgufNumbers<Wide>>(part_.bytes.subspan(pos_, bytes), sizeof(Stored));
+    pos_ += bytes;
     return {};
   }
 
@@ -204,7 +215,8 @@ class Parser {
 
   Status strings(std::optional<uint64_t> count, GgufValue* out) {
     if (!count) return text(&out->emplace<std::string>(), "string length", kMaxStringBytes);
-    STERNA_RETURN_IF_ERROR(array_fits(*count, sizeof(uint64_t)));
+    STERNA_RETURN_IF_ERROR(array_fits(*count, sizeof(uint64_t), kMaxStrings - n_strings_));
+    n_strings_ += *count;
     auto& array = out->emplace<std::vector<std::string>>(*count);
     for (std::string& s : array) STERNA_RETURN_IF_ERROR(text(&s, "string length", kMaxStringBytes));
     return {};
@@ -261,9 +273,11 @@ class Parser {
     std::vector<RawTensor>& tensors = part_.tensors;
     if (tensors.empty()) return {};
     const uint64_t size = part_.bytes.size(), start = round_up(pos_, part_.alignment);
+    part_.content_bytes = content_end(tensors, start);
     where_ = "tensor data";
     if (start > size)
-      return corrupt(start, "start", "a file of " + std::to_string(size) + " bytes", "a data section");
+      return corrupt(start, "start", "a file of " + std::to_string(size) + " bytes",
+                     "a data section" + missing_text(part_));
     for (RawTensor& raw : tensors) {
       GgufTensor& t = raw.tensor;
       where_ = "tensor " + quoted(t.name);
@@ -271,7 +285,8 @@ class Parser {
         return corrupt(raw.info_at + 4, "offset", std::to_string(t.offset),
                        "a multiple of " + std::to_string(part_.alignment));
       }
-      if (t.offset > size - start) return at_most(raw.info_at + 4, "offset", t.offset, size - start);
+      if (t.offset > size - start)
+        return at_most(raw.info_at + 4, "offset", t.offset, size - start, missing_text(part_));
       t.offset += start;
       t.data = part_.bytes.data() + t.offset;
     }
@@ -290,7 +305,7 @@ class Parser {
   }
 
   GgufPart& part_;
-  uint64_t pos_ = 0;
+  uint64_t pos_ = 0, n_strings_ = 0;
   std::string where_;  // What is being read, for messages.
 };
 
@@ -307,6 +322,14 @@ Result<GgufPart> parse_part(std::span<const uint8_t> bytes, const std::string& p
   part.bytes = bytes;
   STERNA_RETURN_IF_ERROR(Parser(&part).run());
   return part;
+}
+
+std::string missing_text(const GgufPart& part) {
+  const uint64_t size = part.bytes.size(), whole = part.content_bytes;
+  if (whole <= size) return "";
+  return "; the file is incomplete: it ends after " + std::to_string(size) + " of at least " +
+         std::to_string(whole) + " bytes, " + std::to_string(whole - size) +
+         " are missing: download it again, or join its pieces";
 }
 
 Status gguf_error(Code code, const std::string& path, const std::string& where, const std::string& got,

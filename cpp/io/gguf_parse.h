@@ -25,7 +25,8 @@ struct GgufPart {
   std::string path;
   std::span<const uint8_t> bytes;
   uint32_t version = 0;
-  uint64_t alignment = 32;  ///< Of tensor offsets; the default of the specification.
+  uint64_t alignment = 32;      ///< Of tensor offsets; the default of the specification.
+  uint64_t content_bytes = 0;  ///< How long the file must be for its tensors, as far as their types are known.
   std::vector<GgufKey> keys;
   std::vector<uint32_t> keys_by_name;
   std::vector<RawTensor> tensors;  ///< In the order of the file's table.
@@ -39,6 +40,8 @@ Result<GgufPart> parse_part(std::span<const uint8_t> bytes, const std::string& p
 /// "[gguf] path: where, got ..., expected ..."
 Status gguf_error(Code code, const std::string& path, const std::string& where, const std::string& got,
                   const std::string& expected);
+/// For the end of a message: how many bytes are missing at the end of the file; "" if none are.
+std::string missing_text(const GgufPart& part);
 /// A name from a file, quoted for a message: cut at 80 bytes, bytes outside printable ASCII as \xNN.
 std::string quoted(std::string_view name);
 

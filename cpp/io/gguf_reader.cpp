@@ -86,7 +86,16 @@ std::string split_suffix(uint64_t index, uint64_t count) {
   return text;
 }
 
-Status out_of_memory() { return {Code::kOutOfMemory, "[gguf] out of memory"}; }
+/// Runs f; a failed allocation, also one for a message, becomes a Status. Its text is short: making it
+/// allocates nothing.
+template <class F>
+auto guarded(F f) -> decltype(f()) {
+  try {
+    return f();
+  } catch (const std::bad_alloc&) {
+    return Status(Code::kOutOfMemory, "out of memory");
+  }
+}
 
 }  // namespace
 
@@ -112,14 +121,21 @@ struct GgufFile::Impl {
     STERNA_ASSIGN(const Split split, split_of(parts[0]));
     if (split.count <= 1) return {};
     const std::string path = parts[0].path, suffix = split_suffix(0, split.count);
+    const auto name = [&](uint64_t i) {
+      return "file " + std::to_string(i + 1) + " of " + std::to_string(split.count);
+    };
     if (split.index != 0 || !path.ends_with(suffix)) {
-      return gguf_error(Code::kInvalidArgument, path, "split model",
-                        "file " + std::to_string(split.index + 1) + " of " + std::to_string(split.count),
-                        "file 1, named '<prefix>" + suffix + "'");
+      const bool first = split.index == 0;
+      return gguf_error(Code::kInvalidArgument, path, "split model", name(split.index),
+                        (first ? "its name to end in '" : "file 1, whose name ends in '") + suffix +
+                            "', from which the names of the other files follow" +
+                            (first ? "; in the cache of Hugging Face open the file in snapshots/, not in blobs/"
+                                   : ""));
     }
     const std::string prefix = path.substr(0, path.size() - suffix.size());
     for (uint64_t i = 1; i < split.count; ++i) {
-      STERNA_RETURN_IF_ERROR(add_file(prefix + split_suffix(i, split.count)));
+      if (const Status s = add_file(prefix + split_suffix(i, split.count)); !s.ok())
+        return {s.code(), s.message() + "; it is " + name(i) + " of a split model, all of which must lie in one folder"};
       const GgufPart& part = parts.back();
       STERNA_ASSIGN(const Split other, split_of(part));
       if (other.index != i) return mismatch(part, "split.no", other.index, i);
@@ -157,19 +173,17 @@ struct GgufFile::Impl {
 };
 
 Result<GgufFile> GgufFile::open(const std::string& path) {
-  try {
+  return guarded([&]() -> Result<GgufFile> {
     auto impl = std::make_unique<Impl>();
     STERNA_RETURN_IF_ERROR(impl->add_file(path));
     STERNA_RETURN_IF_ERROR(impl->add_siblings());
     STERNA_RETURN_IF_ERROR(impl->finish());
     return GgufFile(std::move(impl));
-  } catch (const std::bad_alloc&) {
-    return out_of_memory();
-  }
+  });
 }
 
 Result<GgufFile> GgufFile::from_memory(std::span<const uint8_t> bytes, const std::string& name) {
-  try {
+  return guarded([&]() -> Result<GgufFile> {
     auto impl = std::make_unique<Impl>();
     STERNA_RETURN_IF_ERROR(impl->add_image(bytes, name));
     STERNA_ASSIGN(const Split split, split_of(impl->parts[0]));
@@ -179,9 +193,7 @@ Result<GgufFile> GgufFile::from_memory(std::span<const uint8_t> bytes, const std
     }
     STERNA_RETURN_IF_ERROR(impl->finish());
     return GgufFile(std::move(impl));
-  } catch (const std::bad_alloc&) {
-    return out_of_memory();
-  }
+  });
 }
 
 GgufFile::GgufFile(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -204,16 +216,16 @@ const GgufTensor* GgufFile::find_tensor(std::string_view name) const {
 }
 
 Result<uint64_t> GgufFile::get_uint(std::string_view key, uint64_t default_value, uint64_t max) const {
-  return uint_of(impl_->parts[0], key, default_value, max);
+  return guarded([&] { return uint_of(impl_->parts[0], key, default_value, max); });
 }
 Result<double> GgufFile::get_float(std::string_view key, double default_value) const {
-  return typed(impl_->parts[0], key, default_value, "a float");
+  return guarded([&] { return typed(impl_->parts[0], key, default_value, "a float"); });
 }
 Result<bool> GgufFile::get_bool(std::string_view key, bool default_value) const {
-  return typed(impl_->parts[0], key, default_value, "a bool");
+  return guarded([&] { return typed(impl_->parts[0], key, default_value, "a bool"); });
 }
 Result<std::string> GgufFile::get_string(std::string_view key, std::string_view default_value) const {
-  return typed(impl_->parts[0], key, std::string(default_value), "a string");
+  return guarded([&] { return typed(impl_->parts[0], key, std::string(default_value), "a string"); });
 }
 
 void GgufFile::release(const GgufTensor& t) const {

@@ -1,6 +1,7 @@
 // Type ids of llama.cpp and of the forks that extended its list in different ways.
 #include "io/gguf_types.h"
 
+#include <algorithm>
 #include <functional>
 #include <numeric>
 
@@ -53,33 +54,44 @@ std::string extent_text(const RawTensor& raw) {
          (raw.next.empty() ? "the end of the file" : "tensor " + quoted(raw.next));
 }
 
-/// The one format that the sizes of all tensors with kSharedId agree on. Tensors too small to tell are left
-/// to the others; if all are, llama.cpp's meaning holds.
+std::string sizes_text(const RawTensor& raw) {
+  std::string sizes;
+  for (const Format* f : Candidates().formats) {
+    uint64_t bytes = 0;
+    if (formats::tensor_bytes(*f, raw.tensor.shape[0], rows(raw.tensor), &bytes))
+      sizes += (sizes.empty() ? "" : " or ") + std::to_string(bytes) + " (" + f->name + ")";
+  }
+  return sizes.empty() ? "rows of a multiple of 64 elements" : sizes + " and padding";
+}
+
+/// The one format that the sizes of all tensors with kSharedId agree on. A tensor that another follows must
+/// fill its space; after the last of a file anything may lie, so it is asked only if the others are too small
+/// to tell. If none can tell, llama.cpp's meaning holds.
 Result<const Format*> resolve_shared_id(std::span<GgufPart> parts) {
   const Candidates candidates;
   unsigned possible = 7;  // Bit i: formats[i].
-  for (const GgufPart& part : parts) {
-    for (const RawTensor& raw : part.tensors) {
-      if (raw.tensor.type_id != kSharedId) continue;
-      unsigned fitting = 0;
-      std::string sizes;
-      for (unsigned i = 0; i < 3; ++i) {
-        const Format& f = *candidates.formats[i];
-        fitting |= unsigned{fills_extent(f, raw, part.alignment)} << i;
-        uint64_t bytes = 0;
-        if (formats::tensor_bytes(f, raw.tensor.shape[0], rows(raw.tensor), &bytes)) {
-          sizes += (sizes.empty() ? "" : " or ") + std::to_string(bytes) + " (" + f.name + ")";
+  const auto fitting = [&](const GgufPart& part, const RawTensor& raw) {
+    unsigned fit = 0;
+    for (unsigned i = 0; i < 3; ++i)
+      fit |= unsigned{fills_extent(*candidates.formats[i], raw, part.alignment)} << i;
+    return fit;
+  };
+  for (const bool last : {false, true}) {
+    for (const GgufPart& part : parts) {
+      for (const RawTensor& raw : part.tensors) {
+        if (raw.tensor.type_id != kSharedId || raw.next.empty() != last) continue;
+        const unsigned fit = fitting(part, raw);
+        if (last) {
+          possible = possible & fit ? possible & fit : possible;
+        } else if (fit == 0) {
+          return type_error(Code::kCorrupt, part, raw, "size", extent_text(raw), sizes_text(raw));
+        } else if ((possible & fit) == 0) {
+          return type_error(Code::kCorrupt, part, raw, "size", extent_text(raw),
+                            "the format that the tensors before it have");
+        } else {
+          possible &= fit;
         }
       }
-      if (fitting == 0) {
-        return type_error(Code::kCorrupt, part, raw, "size", extent_text(raw),
-                          sizes.empty() ? "rows of a multiple of 64 elements" : sizes + " and padding");
-      }
-      if ((possible & fitting) == 0) {
-        return type_error(Code::kCorrupt, part, raw, "size", extent_text(raw),
-                          "the format that the tensors before it have");
-      }
-      possible &= fitting;
     }
   }
   return candidates.formats[possible & 1 ? 0 : possible & 2 ? 1 : 2];
@@ -94,9 +106,10 @@ const Format* format_of(int32_t id) {
 }
 
 Status refuse(const GgufPart& part, const RawTensor& raw, const char* reason) {
+  std::string known;
+  for (const Format* f : formats::all()) known += (known.empty() ? "one of " : ", ") + std::string(f->name);
   return type_error(Code::kUnsupported, part, raw, "type",
-                    reason ? reason : "an unknown type (of a newer or forked llama.cpp)",
-                    "a supported weight format");
+                    reason ? reason : "an unknown type (of a newer or forked llama.cpp)", known);
 }
 
 Status apply(const GgufPart& part, RawTensor& raw, const Format& f) {
@@ -110,13 +123,26 @@ Status apply(const GgufPart& part, RawTensor& raw, const Format& f) {
   }
   if (t.bytes > raw.extent) {
     return type_error(Code::kCorrupt, part, raw, "size", extent_text(raw),
-                      std::to_string(t.bytes) + " bytes (" + f.name + ")");
+                      std::to_string(t.bytes) + " bytes (" + f.name + ")" + missing_text(part));
   }
   t.format = f.name;
   return {};
 }
 
 }  // namespace
+
+uint64_t content_end(std::span<const RawTensor> tensors, uint64_t start) {
+  uint64_t end = start;
+  for (const RawTensor& raw : tensors) {
+    const GgufTensor& t = raw.tensor;
+    const Format* f = t.type_id == kSharedId ? Candidates().formats[1] : format_of(t.type_id);
+    uint64_t bytes = 0;
+    if (f && formats::tensor_bytes(*f, t.shape[0], rows(t), &bytes) && checked_add(bytes, t.offset, &bytes) &&
+        checked_add(bytes, start, &bytes))
+      end = std::max(end, bytes);
+  }
+  return end;
+}
 
 Status resolve_types(std::span<GgufPart> parts) {
   STERNA_ASSIGN(const Format* shared, resolve_shared_id(parts));
@@ -125,7 +151,7 @@ Status resolve_types(std::span<GgufPart> parts) {
       const int32_t id = raw.tensor.type_id;
       const Format* f = id == kSharedId ? shared : format_of(id);
       if (f == &kStq1_0)
-        return refuse(part, raw, "STQ1_0, which is not supported; use a TQ1_0, TQ2_0 or Q2_0 file");
+        return refuse(part, raw, "STQ1_0, which is not supported; download a TQ1_0, TQ2_0 or Q2_0 file of the model");
       if (!f) return refuse(part, raw, formats::refusal(id));
       STERNA_RETURN_IF_ERROR(apply(part, raw, *f));
     }

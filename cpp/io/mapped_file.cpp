@@ -29,9 +29,10 @@ Status failed(Code code, const std::string& path, const std::string& got, const 
 }
 
 Status failed_errno(const std::string& path, int error) {
-  const bool absent = error == ENOENT || error == ENOTDIR;
-  return failed(absent ? Code::kNotFound : Code::kIo, path, std::generic_category().message(error),
-                "a readable file");
+  const Code code = error == ENOENT || error == ENOTDIR ? Code::kNotFound
+                    : error == ENOMEM                   ? Code::kOutOfMemory
+                                                        : Code::kIo;
+  return failed(code, path, std::generic_category().message(error), "a readable file");
 }
 
 }  // namespace
@@ -46,9 +47,9 @@ Result<MappedFile> MappedFile::open(const std::string& path) {
   if (file.fd < 0) return failed_errno(path, errno);
   struct stat info;
   if (fstat(file.fd, &info) != 0) return failed_errno(path, errno);
-  if (S_ISDIR(info.st_mode)) return failed(Code::kIo, path, "a directory", "a file");
+  if (S_ISDIR(info.st_mode)) return failed(Code::kIo, path, "a directory", "a file, which ends in .gguf");
   if (!S_ISREG(info.st_mode)) return failed(Code::kIo, path, "a pipe or device", "a regular file");
-  if (info.st_size == 0) return failed(Code::kCorrupt, path, "0 bytes", "a file with content");
+  if (info.st_size == 0) return failed(Code::kCorrupt, path, "0 bytes", "a file with content: download it again");
   if (uint64_t(info.st_size) > std::numeric_limits<size_t>::max()) {
     return failed(Code::kIo, path, std::to_string(info.st_size) + " bytes",
                   "a file that fits the address space");

@@ -14,7 +14,8 @@ namespace sterna::io {
 /// model files must be replaced by renaming, not by overwriting.
 class MappedFile {
  public:
-  /// Errors: kNotFound, kIo, kCorrupt for an empty file, kInvalidArgument for a path with a NUL byte.
+  /// Errors: kNotFound, kIo, kOutOfMemory (also of address space), kCorrupt for an empty file,
+  /// kInvalidArgument for a path with a NUL byte.
   static Result<MappedFile> open(const std::string& path);
 
   MappedFile(MappedFile&& other) noexcept;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/detmath.h"
+#include "io/file_kind.h"
 #include "kernels/contract/attention.h"
 
 namespace sterna::models {
@@ -29,11 +30,10 @@ class Reader {
   Status count(const char* name, size_t lo, size_t hi, size_t* out) {
     const GgufValue* v = file_.find(key(name));
     uint64_t n = *out;
-    if (v && std::holds_alternative<std::vector<uint64_t>>(*v)) {
-      STERNA_RETURN_IF_ERROR(uniform(name, std::get<std::vector<uint64_t>>(*v), &n));
-    } else if (v && std::holds_alternative<std::vector<int64_t>>(*v)) {
-      const auto& a = std::get<std::vector<int64_t>>(*v);
-      STERNA_RETURN_IF_ERROR(uniform(name, std::vector<uint64_t>(a.begin(), a.end()), &n));
+    if (v && std::holds_alternative<GgufNumbers<uint64_t>>(*v)) {
+      STERNA_RETURN_IF_ERROR(uniform(name, std::get<GgufNumbers<uint64_t>>(*v), &n));
+    } else if (v && std::holds_alternative<GgufNumbers<int64_t>>(*v)) {
+      STERNA_RETURN_IF_ERROR(uniform(name, std::get<GgufNumbers<int64_t>>(*v), &n));
     } else {
       if (!v && *out == 0)
         return Status(Code::kCorrupt, "[model] " + file_.path() + ": key '" + key(name) + "' is missing");
@@ -59,13 +59,14 @@ class Reader {
   }
 
  private:
-  Status uniform(const char* name, const std::vector<uint64_t>& a, uint64_t* out) const {
+  template <class T>
+  Status uniform(const char* name, const GgufNumbers<T>& a, uint64_t* out) const {
     if (a.empty()) return range(name, "an empty array", "a number");
-    for (uint64_t x : a)
+    for (const T x : a)
       if (x != a[0])
         return Status(Code::kUnsupported, "[model] " + file_.path() + ": key '" + key(name) +
                                               "' differs between layers, which is not implemented");
-    *out = a[0];
+    *out = uint64_t(a[0]);
     return {};
   }
 
@@ -126,6 +127,7 @@ Status read_rope(const GgufFile& file, Reader& r, DecoderSpec& s) {
 }  // namespace
 
 Result<DecoderSpec> read_spec(const GgufFile& file, const SpecOptions& options) {
+  STERNA_RETURN_IF_ERROR(io::require_model(file));
   STERNA_ASSIGN(const std::string arch, file.get_string("general.architecture", ""));
   if (arch.empty())
     return Status(Code::kCorrupt, "[model] " + file.path() + ": key 'general.architecture' is missing");

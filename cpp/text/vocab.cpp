@@ -13,7 +13,7 @@ std::string key_name(std::string_view key) { return "key '" + std::string(key) +
 
 template <class Stored, class T>
 bool copy_if(const GgufValue& value, std::vector<T>& out) {
-  const auto* stored = std::get_if<std::vector<Stored>>(&value);
+  const auto* stored = std::get_if<GgufNumbers<Stored>>(&value);
   if (stored) out.assign(stored->begin(), stored->end());
   return stored;
 }

@@ -5,10 +5,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -16,11 +19,69 @@
 
 namespace sterna {
 
+/// An array of numbers, kept as wide as the file has them and widened when an element is read. `Wide` is
+/// uint64_t, int64_t or double.
+template <class Wide>
+class GgufNumbers {
+ public:
+  using value_type = Wide;
+  /// `bytes`: elements of `width` bytes: 1, 2, 4 or 8, of double 4 or 8.
+  GgufNumbers(std::span<const uint8_t> bytes, size_t width)
+      : bytes_(bytes.begin(), bytes.end()), width_(width) {}
+
+  size_t size() const { return bytes_.size() / width_; }
+  bool empty() const { return bytes_.empty(); }
+  Wide operator[](size_t i) const {
+    const uint8_t* at = bytes_.data() + i * width_;
+    if constexpr (std::is_floating_point_v<Wide>) return width_ == 4 ? load<float>(at) : load<double>(at);
+    if constexpr (std::is_signed_v<Wide>)
+      return width_ == 1   ? load<int8_t>(at)
+             : width_ == 2 ? load<int16_t>(at)
+             : width_ == 4 ? load<int32_t>(at)
+                           : load<int64_t>(at);
+    return width_ == 1   ? load<uint8_t>(at)
+           : width_ == 2 ? load<uint16_t>(at)
+           : width_ == 4 ? load<uint32_t>(at)
+                         : load<uint64_t>(at);
+  }
+
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = Wide;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const Wide*;
+    using reference = Wide;
+    Iterator(const GgufNumbers* of, size_t i) : of_(of), i_(i) {}
+    Wide operator*() const { return (*of_)[i_]; }
+    Iterator& operator++() { return ++i_, *this; }
+    Iterator operator++(int) { return {of_, i_++}; }
+    bool operator==(const Iterator& o) const { return i_ == o.i_; }
+
+   private:
+    const GgufNumbers* of_;
+    size_t i_;
+  };
+  Iterator begin() const { return {this, 0}; }
+  Iterator end() const { return {this, size()}; }
+
+ private:
+  template <class Stored>
+  static Wide load(const uint8_t* at) {
+    Stored v;
+    std::memcpy(&v, at, sizeof(v));
+    return Wide(v);
+  }
+
+  std::vector<uint8_t> bytes_;
+  size_t width_;
+};
+
 /// A metadata value. Integers of every width are widened to int64/uint64, floats to double; arrays keep one
 /// type.
 using GgufValue =
-    std::variant<uint64_t, int64_t, double, bool, std::string, std::vector<uint64_t>, std::vector<int64_t>,
-                 std::vector<double>, std::vector<bool>, std::vector<std::string>>;
+    std::variant<uint64_t, int64_t, double, bool, std::string, GgufNumbers<uint64_t>, GgufNumbers<int64_t>,
+                 GgufNumbers<double>, std::vector<bool>, std::vector<std::string>>;
 
 struct GgufKey {
   std::string name;
@@ -61,7 +122,7 @@ class GgufFile {
   const GgufTensor* find_tensor(std::string_view name) const;  ///< Null if absent.
 
   // Typed access: kCorrupt naming the key if present with another type or out of range; the default if
-  // absent.
+  // absent; kOutOfMemory.
   Result<uint64_t> get_uint(std::string_view key, uint64_t default_value, uint64_t max = ~0ull) const;
   Result<double> get_float(std::string_view key, double default_value) const;
   Result<bool> get_bool(std::string_view key, bool default_value) const;

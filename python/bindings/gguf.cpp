@@ -26,10 +26,10 @@ nb::object to_python(int64_t v) { return nb::int_(v); }
 nb::object to_python(double v) { return nb::float_(v); }
 nb::object to_python(const std::string& v) { return to_str(v); }
 
-template <class T>
-nb::object to_python(const std::vector<T>& values) {
+template <class Array>  // std::vector or GgufNumbers
+nb::object to_python(const Array& values) {
   nb::list list;
-  for (const auto& v : values) list.append(to_python(static_cast<const T&>(v)));
+  for (const auto& v : values) list.append(to_python(static_cast<const typename Array::value_type&>(v)));
   return list;
 }
 

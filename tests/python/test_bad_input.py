@@ -84,6 +84,15 @@ case("alignment 0", V, "general.alignment")(u32("general.alignment", 0))
 case("alignment 24", V, "general.alignment")(u32("general.alignment", 24))
 case("alignment 2^31", V, "general.alignment")(u32("general.alignment", 2**31))
 
+case("a web page", V, "web page")(lambda g: b"<!DOCTYPE html><html>")
+case("a Git LFS pointer", V, "git lfs pull")(lambda g: b"version https://git-lfs.github.com/spec/v1\n")
+case("compressed", V, "gzip.*unpack")(lambda g: b"\x1f\x8b\x08\0" + g.build())
+case("safetensors", V, "safetensors")(lambda g: struct.pack("<Q", 2) + b"{}")
+case("an unfinished download", V, "bytes, [0-9]+ are missing")(lambda g: g.build()[:-20000])
+case("an adapter", U, "adapter")(lambda g: g.set("general.type", STRING, string("adapter")))
+case("a projector", U, "projector")(lambda g: g.set("general.architecture", STRING, string("clip")))
+case("a vocabulary", U, "vocabulary")(field(tensors=[]))
+
 # Tensor descriptions.
 NORM = "blk.0.attn_norm.weight"
 Q = "blk.0.attn_q.weight"

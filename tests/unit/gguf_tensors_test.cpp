@@ -203,15 +203,25 @@ TEST_CASE("gguf: id 42 is decided by the sizes of all its tensors") {
   CHECK(formats(file({kG128})) == "Q2_0_G128");
   CHECK(formats(file({kG128, kG128, kG128})) == "Q2_0_G128");
   check_fails(file({kStq, kStq}), Code::kUnsupported, {"'t0' of type id 42", "STQ1_0"});
-  check_fails(file({kG64, kG128}), Code::kCorrupt, {"'t1' of type id 42", "tensors before it"});
+  check_fails(file({kG64, kG128}), Code::kCorrupt, {"'t1'", "2176 bytes up to the end", "2304 bytes (Q2_0)"});
   check_fails(file({kG128, kG64, kG64}), Code::kCorrupt, {"'t1' of type id 42", "tensors before it"});
   check_fails(file({kG64 + 100, kG64}), Code::kCorrupt,
               {"'t0'", "(Q2_0) or ", "(Q2_0_G128) or ", "(STQ1_0)"});
-  check_fails(file({kG64, kG64 / 2}), Code::kCorrupt, {"'t1'", "up to the end of the file", "2304 (Q2_0)"});
+  check_fails(file({kG64, kG64 / 2}), Code::kCorrupt, {"'t1'", "up to the end of the file", "2304 bytes (Q2_0)"});
   // A truncated last tensor is not taken for a smaller format, unless it ends exactly where that one would.
   Bytes truncated = file({kG64}).build();
   truncated.resize(truncated.size() - 2 * (kG64 - kG128) + 1);
   check_fails(truncated, Code::kCorrupt, {"'t0'", "up to the end of the file"});
+
+  // Bytes after the last tensor say nothing, whatever their number, and are accepted as after other types.
+  for (const size_t tail : {1, 31, 32, 33, 100, 4096, int(2 * (kG64 - kG128)), int(kG64), int(2 * kG64)}) {
+    CAPTURE(tail);
+    CHECK(formats(file({kG64, kG64 + tail})) == "Q2_0");
+    CHECK(formats(file({kG128, kG128 + tail})) == "Q2_0_G128");
+    CHECK(formats(file({kG128, kG128, kG128 + tail})) == "Q2_0_G128");
+    CHECK(formats(file({kG64 + tail})) == "Q2_0");
+    check_fails(file({kStq, kStq + tail}), Code::kUnsupported, {"'t0' of type id 42", "STQ1_0"});
+  }
   check_fails(with_tensor({"t", {63}, 42, zeros(64), {}, {}, {}}), Code::kCorrupt, {"'t'", "multiple of 64"});
 
   // The padding of the last tensor may be missing.
