@@ -73,6 +73,20 @@ TEST_SUITE("unit") {
     o = all;
     o.min_p = 0.1f;  // e^-2 = 0.135 stays, e^-3 goes
     CHECK(drawn(o) == std::set<int32_t>{1, 2, 3});
+    o = all;
+    o.top_p = 0;  // the best only
+    CHECK(drawn(o) == std::set<int32_t>{1});
+    o = all;
+    o.min_p = 1;
+    CHECK(drawn(o) == std::set<int32_t>{1, 3});
+    o = all;
+    o.temperature = 1e-45f;
+    CHECK(drawn(o) == std::set<int32_t>{1, 3});
+    o = all;
+    o.top_k = INT32_MAX;
+    CHECK(drawn(o) == drawn(all));
+    o.repeat_penalty = 1e-38f;  // infinite logits
+    CHECK(drawn(o, {1, 3}) == std::set<int32_t>{1, 3});
   }
 
   TEST_CASE("rotary angles against libm") {
