@@ -58,7 +58,7 @@ def replace(run: Run, s: Any, old: Any, new: Any, count: Any = None) -> str:
 
 def title(run: Run, value: Any) -> str:
     text = to_text(run.budget, value)
-    run.budget.make(8 * len(text))
+    run.budget.make(16 * len(text))
     return recase(text, _titled)
 
 
