@@ -79,7 +79,9 @@ def percent(budget: Budget, text: str, values: Any) -> str:
     pieces.append(cut(text, slice(at, None)))
     if "%" in str(pieces[-1]):
         raise TemplateFault("incomplete format")
-    if used < len(positional) and (isinstance(values, tuple) or not isinstance(values, (dict, list))):
+    if used < len(positional) and (
+        isinstance(values, tuple) or not isinstance(values, (dict, list, Undefined))
+    ):
         raise TemplateFault("not all arguments converted during string formatting")
     budget.make(sum(map(len, pieces)))
     return concat(pieces)
