@@ -41,7 +41,7 @@ DATA = {
 }
 # What prints differently on purpose: our lists are iterators in Jinja, our functions have no addresses.
 UNCOMPARED = re.compile(
-    r"<generator|built-in method|bound method|dict_\w+\(|range\(|<Macro|object at|<function|"
+    r"<generator|Markup|built-in method|bound method|dict_\w+\(|range\(|<Macro|object at|<function|"
     r"<class|<jinja2|Context|Undefined|<Namespace|<Cycler|<LoopContext|&lt;"
 )
 UNPROMISED = re.compile(

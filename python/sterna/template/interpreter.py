@@ -8,7 +8,6 @@ element that is made, compared or passed over is paid for from one budget, befor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from jinja2 import nodes
@@ -45,9 +44,8 @@ class Scope:
 
 
 class Interpreter:
-    def __init__(self, budget: Budget, now: Callable[[], datetime] = datetime.now) -> None:
+    def __init__(self, budget: Budget) -> None:
         self.budget = budget
-        self.now = now
         self.line: int | None = None  # of the statement that is being run
         self._given = ""  # what a filter block filters
         self._names: dict[int, set[str]] = {}  # that the bodies of macros use, by id of their nodes
