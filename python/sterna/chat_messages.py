@@ -29,7 +29,7 @@ class _PlainCopy:
         if self._n_values > MAX_VALUES:
             raise ValueError(f"[chat] {where}, got more than {MAX_VALUES} values, expected fewer")
         if depth > MAX_DEPTH:
-            raise ValueError(f"[chat] {where}, got data nested deeper than {MAX_DEPTH}, expected less")
+            raise ValueError(f"[chat] {where}, got deeper data, expected at most {MAX_DEPTH} levels")
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, str):
@@ -38,7 +38,9 @@ class _PlainCopy:
             return float(value)
         if isinstance(value, int):
             if int(value).bit_length() > MAX_INT_BITS:
-                raise ValueError(f"[chat] {where}, got an integer of more than {MAX_INT_BITS} bits")
+                raise ValueError(
+                    f"[chat] {where}, got a larger integer, expected at most {MAX_INT_BITS} bits"
+                )
             return int(value)
         if isinstance(value, Mapping):
             return self._mapping(value, where, depth)

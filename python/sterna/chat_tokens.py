@@ -29,8 +29,8 @@ def encode(tokenizer: Encoder, text: Text) -> list[int]:
     if not controls:
         return tokens
     found = _find(text, set(controls))
-    # As many as the tokenizer found, and each of them wholly the template's.
-    if len(found) == len(controls) and all(0 not in text.origin[begin:end] for begin, end in found):
+    same = [text[begin:end] for begin, end in found] == controls  # as the tokenizer found them
+    if same and all(0 not in text.origin[begin:end] for begin, end in found):
         return tokens
     return _encode_cut(tokenizer, text)
 

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import warnings
 from datetime import datetime
 
 from jinja2.exceptions import TemplateError
@@ -34,6 +35,12 @@ _compile = functools.lru_cache(maxsize=64)(environment().from_string)
 
 def reference(source, variables):
     """The text, or None for any error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Python about the code that Jinja makes
+        return _rendered(source, variables)
+
+
+def _rendered(source, variables):
     try:
         return _compile(source).render(**variables)
     except Exception:

@@ -58,7 +58,7 @@ def replace(run: Run, s: Any, old: Any, new: Any, count: Any = None) -> str:
 
 def title(run: Run, value: Any) -> str:
     text = to_text(run.budget, value)
-    run.budget.make(8 * len(text))
+    run.budget.make(16 * len(text))
     return recase(text, _titled)
 
 
@@ -268,12 +268,13 @@ def getter(run: Run, attribute: Any, default: Any = None, lower: bool = False) -
     return get
 
 
-def _getters(run: Run, attribute: Any, lower: bool) -> Callable[[Any], Any]:
-    """Several attributes between commas give a tuple."""
-    if not isinstance(attribute, str) or "," not in attribute:
-        return getter(run, attribute, lower=lower)
-    gets = [getter(run, part, lower=lower) for part in strings.METHODS["split"](run.budget, attribute, ",")]
-    return lambda item: tuple(get(item) for get in gets)
+def _getters(run: Run, attribute: Any, lower: bool) -> Callable[[Any], tuple[Any, ...]]:
+    """Several attributes may stand between commas; a tuple also of one, in which two undefined are the same."""
+    names = [attribute]
+    if isinstance(attribute, str):
+        names = strings.METHODS["split"](run.budget, attribute, ",")
+    gets = [getter(run, name, lower=lower) for name in names]
+    return lambda item: tuple([get(item) for get in gets])
 
 
 def sort_filter(
@@ -384,7 +385,7 @@ def slice_filter(run: Run, value: Any, slices: Any, fill_with: Any = None) -> li
 def map_filter(
     run: Run, value: Any, *args: Any, attribute: Any = None, default: Any = None, **kwargs: Any
 ) -> Any:
-    every = elements(run.budget, value)
+    every = elements(run.budget, value) if truth(value) else []
     if attribute is not None and not args:
         return list(map(getter(run, attribute, default), every))
     if not args:
@@ -404,7 +405,8 @@ def _selecting(keep: bool, by_attribute: bool) -> Callable[..., list[Any]]:
             run.budget.step()
             return run.apply_test(args[0], get(item), args[1:], kwargs) if args else truth(get(item))
 
-        return [item for item in elements(run.budget, value) if chosen(item) == keep]
+        every = elements(run.budget, value) if truth(value) else []  # as Jinja: nothing of none
+        return [item for item in every if chosen(item) == keep]
 
     return select
 

@@ -18,6 +18,7 @@ _PERCENT = re.compile(
 )
 _BRACE = re.compile(r"(?P<escaped>\{\{|\}\})|\{(?P<name>\w*)(?:!(?P<change>[rsa]))?(?::(?P<spec>[^{}]*))?\}")
 _SPEC = re.compile(r"(?:.?[<>=^])?[-+ ]?#?0?[0-9]{0,4}[,_]?(?:\.[0-9]{1,4})?[a-zA-Z%]?", re.S)
+_STEPS_PER_FIELD = 4
 _LONGEST_NUMBER = 400  # of a float, before its precision
 
 
@@ -59,7 +60,7 @@ def percent(budget: Budget, text: str, values: Any) -> str:
     at = used = 0
     budget.scan(len(text))
     for match in _PERCENT.finditer(str(text)):
-        budget.step()
+        budget.step(_STEPS_PER_FIELD)
         pieces.append(cut(text, slice(at, match.start())))
         at = match.end()
         if match["kind"] == "%":
@@ -78,7 +79,9 @@ def percent(budget: Budget, text: str, values: Any) -> str:
     pieces.append(cut(text, slice(at, None)))
     if "%" in str(pieces[-1]):
         raise TemplateFault("incomplete format")
-    if used < len(positional) and (isinstance(values, tuple) or not isinstance(values, (dict, list))):
+    if used < len(positional) and (
+        isinstance(values, tuple) or not isinstance(values, (dict, list, Undefined))
+    ):
         raise TemplateFault("not all arguments converted during string formatting")
     budget.make(sum(map(len, pieces)))
     return concat(pieces)
@@ -97,7 +100,7 @@ def brace(budget: Budget, text: str, args: Sequence[Any], kwargs: dict[str, Any]
         pieces.append(plain)
 
     for match in _BRACE.finditer(str(text)):
-        budget.step()
+        budget.step(_STEPS_PER_FIELD)
         put_plain(match.start())
         at = match.end()
         if match["escaped"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .budget import TemplateFault
@@ -52,7 +53,7 @@ def _strftime_now(run: Run, format: Any) -> str:
     if len(text) > _LONGEST_DATE_FORMAT or re.search(r"%(?![-_^#]?[a-zA-Z%])", text) or "\0" in text:
         raise TemplateFault("strftime_now: a short format of plain %-letters is expected")
     run.budget.step(len(text))
-    return run.now().strftime(str(text))
+    return datetime.now().strftime(str(text))
 
 
 def _joiner(run: Run, sep: Any = ", ") -> Function:

@@ -8,7 +8,6 @@ element that is made, compared or passed over is paid for from one budget, befor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from jinja2 import nodes
@@ -45,9 +44,8 @@ class Scope:
 
 
 class Interpreter:
-    def __init__(self, budget: Budget, now: Callable[[], datetime] = datetime.now) -> None:
+    def __init__(self, budget: Budget) -> None:
         self.budget = budget
-        self.now = now
         self.line: int | None = None  # of the statement that is being run
         self._given = ""  # what a filter block filters
         self._names: dict[int, set[str]] = {}  # that the bodies of macros use, by id of their nodes
@@ -84,6 +82,7 @@ class Interpreter:
             if isinstance(child, nodes.TemplateData):
                 text: str = child.data
             else:
+                self.line = child.lineno
                 text = to_text(self.budget, self.evaluate(child, scope))
             self.budget.make(len(text))
             out.append(text)
@@ -202,7 +201,7 @@ class Interpreter:
     ) -> Scope:
         """The scope of a macro's body: its arguments, and of varargs, kwargs and caller what it uses."""
         if id(node) not in self._names:
-            self._names[id(node)] = {n.name for part in node.body for n in _names_in(part)}
+            self._names[id(node)] = set(self._names_in(node.body))
         used = self._names[id(node)]
         inner = Scope(scope)
         first_default = len(node.args) - len(node.defaults)
@@ -229,6 +228,12 @@ class Interpreter:
         elif len(args) > len(node.args):
             raise TemplateFault(f"macro {name} takes at most {len(node.args)} arguments")
         return inner
+
+    def _names_in(self, body: list[nodes.Node]) -> Iterator[str]:
+        for node in body:
+            for name in node.find_all(nodes.Name):
+                self.budget.step(4)
+                yield name.name
 
     # --- expressions --------------------------------------------------------------------------------------
 
@@ -363,12 +368,6 @@ class Interpreter:
         if not isinstance(name, str) or name not in TESTS:
             raise TemplateFault(f"there is no test {str(name)[:64]!r}")
         return TESTS[name](self.budget, value, *args, **kwargs)
-
-
-def _names_in(node: nodes.Node) -> Iterator[nodes.Name]:
-    if isinstance(node, nodes.Name):
-        yield node
-    yield from node.find_all(nodes.Name)
 
 
 _I = Interpreter

@@ -10,7 +10,7 @@ from .budget import Budget, TemplateFault
 from .formats import percent
 from .show import to_text
 from .text import concat, repeat, span
-from .values import Undefined, bounded, type_name
+from .values import Loop, Undefined, bounded, type_name
 
 MAX_KEY = 1 << 31  # a whole number as a key: its hash is itself, so larger ones could be made to collide
 
@@ -222,6 +222,8 @@ def length(value: Any) -> int:
         return len(value)
     if isinstance(value, Undefined):
         return 0
+    if isinstance(value, Loop):
+        return value.length()
     raise TemplateFault(f"{type_name(value)} has no length")
 
 

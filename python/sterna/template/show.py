@@ -109,7 +109,7 @@ class _Json:
             self._put("\n" + self._indent * depth)
 
     def _value(self, value: Any, depth: int) -> None:
-        self._budget.step()
+        self._budget.step(2)
         if isinstance(value, str):
             self._string(value)
         elif type(value) is int:

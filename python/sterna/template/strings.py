@@ -197,7 +197,7 @@ def _format_map(budget: Budget, text: str, mapping: Any, /) -> str:
 
 def _cased(change: Callable[[str], str]) -> Callable[..., str]:
     def recased(budget: Budget, text: str, /) -> str:
-        budget.make(len(text) if text.isascii() else 4 * len(text))
+        budget.make(len(text) if text.isascii() else 8 * len(text))
         return recase(text, change)
 
     return recased

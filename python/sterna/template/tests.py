@@ -8,6 +8,7 @@ from typing import Any
 from .budget import Budget, TemplateFault
 from .filters import FILTERS
 from .operators import COMPARISONS, is_number, modulo
+from .show import to_text
 from .values import Function, Group, Undefined
 
 
@@ -23,10 +24,9 @@ def _remainder(budget: Budget, value: Any, by: Any) -> Any:
 
 def _cased(name: str) -> Callable[[Budget, Any], bool]:
     def test(budget: Budget, value: Any) -> bool:
-        if not isinstance(value, str):
-            return False
-        budget.scan(len(value), 8)
-        return bool(getattr(str(value), name)())
+        text = to_text(budget, value)
+        budget.scan(len(text), 8)
+        return bool(getattr(str(text), name)())
 
     return test
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+_LONGEST_BY_CHARACTER = 1 << 16  # text whose letters are changed one by one to see what becomes of each
 TEMPLATE, OTHER = b"\1", b"\0"
 
 
@@ -60,6 +61,8 @@ def recase(text: str, change: Callable[[str], str]) -> str:
         return changed
     if len(changed) == len(text):
         return Text(changed, text.origin)
+    if len(text) > _LONGEST_BY_CHARACTER:
+        return changed
     parts = [change(c) for c in str(text)]
     if "".join(parts) != changed:
         return changed

@@ -105,7 +105,7 @@ class Loop:
             self._next = next(self._items, _NOTHING)
         return self._next
 
-    def _length(self) -> int:
+    def length(self) -> int:
         if self._total is None:
             rest = list(self._items)
             self._items = iter(rest)
@@ -125,7 +125,7 @@ class Loop:
             after = self._peek()
             return Undefined("there is no next item") if after is _NOTHING else after
         if name in ("length", "revindex", "revindex0"):
-            length = self._length()
+            length = self.length()
             return {
                 "length": length,
                 "revindex": length - self.index0,
