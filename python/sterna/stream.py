@@ -82,9 +82,13 @@ _workers: weakref.WeakSet[_Worker] = weakref.WeakSet()
 
 @atexit.register
 def _stop_all() -> None:
-    """Ends the generations that still run, instead of leaving their threads behind."""
+    """Ends the generations that still run. Only daemon threads can still be reading them; SystemExit ends
+    these without a word, and no text seems complete that is not.
+    """
     for worker in list(_workers):
-        worker.stop()
+        if worker.is_alive():
+            worker.error = SystemExit("the interpreter is ending")
+            worker.stop()
 
 
 def stream(turn: Turn, produce: Produce) -> Iterator[str]:
