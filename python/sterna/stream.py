@@ -27,6 +27,7 @@ class _Worker(threading.Thread):
     def __init__(self, turn: Turn, produce: Produce) -> None:
         super().__init__(name="sterna-stream", daemon=True)
         self.error: BaseException | None = None
+        self.done = False
         self._turn = turn
         self._produce = produce
         self._pid = os.getpid()
@@ -41,6 +42,7 @@ class _Worker(threading.Thread):
                     self._produce(self._put, self._go_on)
         except BaseException as e:  # the reader raises it
             self.error = e
+        self.done = True
         self._put(None)
 
     def _go_on(self) -> bool:
@@ -86,7 +88,7 @@ def _stop_all() -> None:
     these without a word, and no text seems complete that is not.
     """
     for worker in list(_workers):
-        if worker.is_alive():
+        if not worker.done:
             worker.error = SystemExit("the interpreter is ending")
             worker.stop()
 
