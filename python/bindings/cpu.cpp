@@ -42,7 +42,9 @@ void init_cpu(nb::module_& m) {
       .def_ro("requires", &IsaInfo::requires_, "The CPU features it needs, in words.")
       .def_ro("supported", &IsaInfo::supported, "This machine can run it.")
       .def_prop_ro("active", &IsaInfo::active, "Kernels come from this set or from one below it.")
-      .def("__repr__", [](nb::handle self) { return repr_of(self, {"name", "supported", "active"}); });
+      .def("__repr__", [](nb::handle self) {
+        return repr_of(self, {"name", "supported", "active"});
+      });
   nb::class_<KernelInfo>(m, "KernelInfo", "A kernel of this build.")
       .def_ro("name", &KernelInfo::name)
       .def_ro("family", &KernelInfo::family)
@@ -50,7 +52,9 @@ void init_cpu(nb::module_& m) {
       .def_ro("isa", &KernelInfo::isa)
       .def_ro("supported", &KernelInfo::supported, "This machine can run it.")
       .def_ro("chosen", &KernelInfo::chosen, "It is the built-in choice for its variant.")
-      .def("__repr__", [](nb::handle self) { return repr_of(self, {"name", "isa", "supported", "chosen"}); });
+      .def("__repr__", [](nb::handle self) {
+        return repr_of(self, {"name", "isa", "supported", "chosen"});
+      });
   nb::class_<KernelTiming>(m, "KernelTiming", "One kernel multiplying a matrix with a number of tokens.")
       .def_ro("kernel", &KernelTiming::kernel)
       .def_ro("n_tokens", &KernelTiming::n_tokens)
@@ -58,11 +62,15 @@ void init_cpu(nb::module_& m) {
       .def_ro("gmac_per_s", &KernelTiming::gmac_per_s, "1e9 products per second.")
       .def_ro("gb_per_s", &KernelTiming::gb_per_s, "1e9 bytes of packed weights per second.")
       .def_ro("chosen", &KernelTiming::chosen, "In use for this number of tokens.")
-      .def("__repr__", [](nb::handle self) { return repr_of(self, {"kernel", "n_tokens", "seconds", "chosen"}); });
+      .def("__repr__", [](nb::handle self) {
+        return repr_of(self, {"kernel", "n_tokens", "seconds", "chosen"});
+      });
   nb::class_<KernelExplanation>(m, "KernelExplanation", "What explain_kernels() returns.")
       .def_ro("why", &KernelExplanation::why, "\"measured\", \"cached\", \"builtin\" or \"forced\".")
       .def_ro("timings", &KernelExplanation::timings)
-      .def("__repr__", [](nb::handle self) { return repr_of(self, {"why", "timings"}); });
+      .def("__repr__", [](nb::handle self) {
+        return repr_of(self, {"why", "timings"});
+      });
   m.def("isas", &list_isas, "The instruction sets of this build, best first.");
   m.def(
       "force_isa", [](const std::string& name) { check(force_isa(name)); }, nb::arg("name"),

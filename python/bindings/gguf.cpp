@@ -40,6 +40,10 @@ nb::object to_python(const GgufValue& value) {
 // --- the file ---------------------------------------------------------------------------------------------
 
 GgufFile open(nb::handle path) {
+  const bool is_text = nb::isinstance<nb::str>(path) || nb::isinstance<nb::bytes>(path);
+  if (!is_text && !nb::hasattr(path, "__fspath__")) {
+    throw nb::type_error("path, got another type, expected a str, bytes or a path");
+  }
   const nb::bytes encoded(nb::module_::import_("os").attr("fsencode")(path));
   const std::string name(encoded.c_str(), encoded.size());
   return take(without_gil([&] { return GgufFile::open(name); }));
@@ -60,7 +64,8 @@ const GgufValue* find(const GgufFile& file, nb::handle key) {
 }
 
 [[noreturn]] void throw_key_error(nb::handle key) {
-  PyErr_SetObject(PyExc_KeyError, key.ptr());
+  const nb::object error = nb::handle(PyExc_KeyError)(key);  // not by SetObject: it unpacks tuples and None
+  PyErr_SetObject(PyExc_KeyError, error.ptr());
   throw nb::python_error();
 }
 
@@ -124,8 +129,9 @@ Floats dequantize_tensor(const GgufTensor& t) {
   for (const size_t length : shape) n *= length;  // fits: the file has bytes for every block of elements
   std::unique_ptr<float[]> out(new (std::nothrow) float[n]);
   if (!out) throw_error({Code::kOutOfMemory, "[dequantize] " + t.name + ", out of memory"});
-  check(without_gil(
-      [&] { return dequantize(t.format.c_str(), {t.data, t.bytes}, t.shape[0], {out.get(), n}); }));
+  check(without_gil([&] {
+    return dequantize(t.format.c_str(), {t.data, t.bytes}, t.shape[0], {out.get(), n});
+  }));
   float* const result = out.get();
   const nb::capsule owner(out.release(), [](void* p) noexcept { delete[] static_cast<float*>(p); });
   return Floats(result, shape.size(), shape.data(), owner);
@@ -142,7 +148,8 @@ void init_tensor(nb::module_& m) {
   nb::class_<GgufTensor>(m, "GgufTensor", "A tensor in a GGUF file.")
       .def_prop_ro("name", [](const GgufTensor& t) { return to_str(t.name); })
       .def_ro("format", &GgufTensor::format)
-      .def_ro("shape", &GgufTensor::shape, "The fastest dimension first, as in the file; numpy's is reversed.")
+      .def_ro("shape", &GgufTensor::shape,
+              "The fastest dimension first, as in the file; numpy's is reversed.")
       .def_ro("type_id", &GgufTensor::type_id)
       .def_ro("offset", &GgufTensor::offset, "Bytes from the start of the file.")
       .def_ro("bytes", &GgufTensor::bytes)
@@ -154,7 +161,9 @@ void init_tensor(nb::module_& m) {
       .def("dequantize", &dequantize_tensor,
            nb::sig("def dequantize(self) -> numpy.typing.NDArray[numpy.float32]"),
            "The values as a new float32 array in numpy's shape, the file's reversed.")
-      .def("__repr__", [](nb::handle self) { return repr_of(self, {"name", "format", "shape", "bytes"}); });
+      .def("__repr__", [](nb::handle self) {
+        return repr_of(self, {"name", "format", "shape", "bytes"});
+      });
 }
 
 }  // namespace
@@ -165,8 +174,7 @@ void init_gguf(nb::module_& m) {
       nb::class_<GgufFile>(m, "GgufFile",
                            "A validated GGUF file: a mapping from metadata keys to values, in the file's "
                            "order, and tensors. Made by sterna.open_gguf().")
-          .def_static("open", &open, nb::arg("path"),
-                      nb::sig("def open(path: object) -> GgufFile"),
+          .def_static("open", &open, nb::arg("path").none(), nb::sig("def open(path: object) -> GgufFile"),
                       "See sterna.open_gguf().")
           .def_prop_ro("path", [](const GgufFile& f) { return to_str(f.path()); })
           .def_prop_ro("version", &GgufFile::version)
@@ -174,21 +182,25 @@ void init_gguf(nb::module_& m) {
           .def("keys", &keys, nb::sig("def keys(self) -> list[str]"))
           .def("values", &values, nb::sig("def values(self) -> list[typing.Any]"))
           .def("items", &items, nb::sig("def items(self) -> list[tuple[str, typing.Any]]"))
-          .def("get", &get, nb::arg("key"), nb::arg("default") = nb::none(),
+          .def("get", &get, nb::arg("key").none(), nb::arg("default") = nb::none(),
                nb::sig("def get(self, key: object, default: typing.Any = None) -> typing.Any"))
-          .def("__getitem__", &value, nb::arg("key"),
+          .def("__getitem__", &value, nb::arg("key").none(),
                nb::sig("def __getitem__(self, key: str) -> typing.Any"),
                "A metadata value: int, float, bool, str or a list of one of these.")
-          .def("__contains__", [](const GgufFile& f, nb::handle key) { return find(f, key) != nullptr; })
+          .def(
+              "__contains__", [](const GgufFile& f, nb::handle key) { return find(f, key) != nullptr; },
+              nb::arg("key").none(), nb::sig("def __contains__(self, key: object) -> bool"))
           .def("__len__", [](const GgufFile& f) { return f.keys().size(); })
           .def(
               "__iter__", [](const GgufFile& f) { return nb::iter(keys(f)); },
               nb::sig("def __iter__(self) -> collections.abc.Iterator[str]"))
           .def("tensors", &tensors, nb::rv_policy::reference_internal,
                "All tensors, in the file's order. They keep the file open.")
-          .def("tensor", &tensor, nb::arg("name"), nb::rv_policy::reference_internal,
+          .def("tensor", &tensor, nb::arg("name").none(), nb::rv_policy::reference_internal,
                nb::sig("def tensor(self, name: str) -> GgufTensor"), "One of them.")
-          .def("__repr__", [](nb::handle self) { return repr_of(self, {"path", "version", "file_bytes"}); });
+          .def("__repr__", [](nb::handle self) {
+            return repr_of(self, {"path", "version", "file_bytes"});
+          });
   nb::module_::import_("collections.abc").attr("Mapping").attr("register")(file);
 }
 

@@ -1,4 +1,4 @@
-// Calls that run without the GIL, and Python callbacks in them. All of them survive the end of the interpreter.
+// Calls that run without the GIL, and Python callbacks in them. All survive the end of the interpreter.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -70,7 +70,7 @@ class Callbacks {
     if (error_) std::rethrow_exception(error_);
     return result;
   }
-  /// Inside run(): calls `function`. False if it or a signal handler raised, or if it returned Python's False.
+  /// Inside run(): calls `function`. False if it or a signal handler raised, or if it returned False.
   template <class... Args>
   bool call(const nb::object& function, const Args&... args) noexcept {
     return with_gil([&] {

@@ -108,8 +108,8 @@ std::pair<double, size_t> perplexity(Model& model, const TokenIds& tokens, size_
 
 double bench(Model& model, size_t n_prompt, size_t n_gen, size_t n_depth) {
   Callbacks callbacks;
-  return take(callbacks.run(
-      [&] { return model.bench(n_prompt, n_gen, n_depth, [&] { return callbacks.poll(); }); }));
+  return take(
+      callbacks.run([&] { return model.bench(n_prompt, n_gen, n_depth, [&] { return callbacks.poll(); }); }));
 }
 
 const char* stop_reason(const GenerateResult& result) {
@@ -141,11 +141,15 @@ void init_results(nb::module_& m) {
               "Rows that the first plane could not rule out, over all screened tokens,")
       .def_ro("after_8", &ScreenStats::after_8, "and both planes together: these were multiplied exactly.")
       .def_ro("bytes", &ScreenStats::bytes, "Of planes and matrix read for the screened tokens.")
-      .def("__repr__", [](nb::handle self) { return repr_of(self, {"tokens", "full", "after_4", "after_8", "bytes"}); });
+      .def("__repr__", [](nb::handle self) {
+        return repr_of(self, {"tokens", "full", "after_4", "after_8", "bytes"});
+      });
   nb::class_<Token>(m, "Token", "What `on_token` gets.")
       .def_ro("id", &Token::id)
       .def_prop_ro("text", &text_of<Token, &Token::text>, "Empty while a character is incomplete.")
-      .def("__repr__", [](nb::handle self) { return repr_of(self, {"id", "text"}); });
+      .def("__repr__", [](nb::handle self) {
+        return repr_of(self, {"id", "text"});
+      });
   nb::class_<GenerateResult>(m, "Completion", "What Model.complete() returns.")
       .def_prop_ro("text", &text_of<GenerateResult, &GenerateResult::text>)
       .def_ro("tokens", &GenerateResult::tokens, "Generated ids, without the one that ended the generation.")
@@ -159,7 +163,9 @@ void init_results(nb::module_& m) {
       .def_ro("prompt_seconds", &GenerateResult::prompt_seconds)
       .def_ro("decode_seconds", &GenerateResult::decode_seconds)
       .def_ro("screen", &GenerateResult::screen)
-      .def("__repr__", [](nb::handle self) { return repr_of(self, {"text", "stop_reason", "n_prompt", "tokens"}); });
+      .def("__repr__", [](nb::handle self) {
+        return repr_of(self, {"text", "stop_reason", "n_prompt", "tokens"});
+      });
   nb::class_<TensorInfo>(m, "TensorInfo", "A tensor of a loaded model.")
       .def_prop_ro("name", &text_of<TensorInfo, &TensorInfo::name>)
       .def_ro("format", &TensorInfo::format)
@@ -167,7 +173,9 @@ void init_results(nb::module_& m) {
       .def_ro("bytes", &TensorInfo::bytes, "In the file.")
       .def_ro("kernel", &TensorInfo::kernel, "That multiplies with it; empty if none does.")
       .def_ro("why", &TensorInfo::why, "Why this kernel, in words.")
-      .def("__repr__", [](nb::handle self) { return repr_of(self, {"name", "format", "shape", "kernel"}); });
+      .def("__repr__", [](nb::handle self) {
+        return repr_of(self, {"name", "format", "shape", "kernel"});
+      });
 }
 
 void init_info(nb::module_& m) {

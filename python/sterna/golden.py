@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import _core
+from .arguments import function, optional
 from .errors import UnsupportedError
 from .model import PACKAGED_MODEL, load
 
@@ -61,13 +62,16 @@ def _check_file(path: str | os.PathLike[str]) -> None:
         )
 
 
-def selftest(path: str | os.PathLike[str] | None = None, *, report: Callable[[str], object] = print) -> None:
+def selftest(
+    path: str | os.PathLike[str] | None = None, *, report: Callable[[str], object] | None = print
+) -> None:
     """Check every kernel against the reference, a sentence of the packaged model against its record, and a
     model file.
 
     report gets a line for each finding. Raises ValueError that names "this machine", "this kernel" or "this
     file".
     """
+    report = optional(function, "[selftest] report", report, print)
     _core.selftest_kernels(report)
     _check_golden()
     report(f"golden sentence: {PACKAGED_MODEL.name} says what it said when this version was released")

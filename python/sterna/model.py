@@ -134,7 +134,7 @@ def open_gguf(path: str | os.PathLike[str]) -> _core.GgufFile:
     """Open a GGUF file to look at its metadata and tensors; the model in it need not be supported.
 
     The result is a mapping from metadata keys to values and has tensors(), whose `data` are numpy arrays of
-    the mapped file.
+    the mapped file: do not shorten or overwrite a file that is open here; rename another one over it.
     """
     return _core.GgufFile.open(_encode_path(path))
 

@@ -27,6 +27,7 @@ class _Worker(threading.Thread):
     def __init__(self, turn: Turn, produce: Produce) -> None:
         super().__init__(name="sterna-stream", daemon=True)
         self.error: BaseException | None = None
+        self.done = False
         self._turn = turn
         self._produce = produce
         self._pid = os.getpid()
@@ -41,6 +42,7 @@ class _Worker(threading.Thread):
                     self._produce(self._put, self._go_on)
         except BaseException as e:  # the reader raises it
             self.error = e
+        self.done = True
         self._put(None)
 
     def _go_on(self) -> bool:
@@ -82,9 +84,13 @@ _workers: weakref.WeakSet[_Worker] = weakref.WeakSet()
 
 @atexit.register
 def _stop_all() -> None:
-    """Ends the generations that still run, instead of leaving their threads behind."""
+    """Ends the generations that still run. Only daemon threads can still be reading them; SystemExit ends
+    these without a word, and no text seems complete that is not.
+    """
     for worker in list(_workers):
-        worker.stop()
+        if not worker.done:
+            worker.error = SystemExit("the interpreter is ending")
+            worker.stop()
 
 
 def stream(turn: Turn, produce: Produce) -> Iterator[str]:

@@ -54,23 +54,29 @@ def test_interleaved(tiny, text) -> None:
 
 
 def test_calls_come_in_order(tiny) -> None:
-    """A thread that calls again and again does not keep another one waiting."""
-    stop, calls = threading.Event(), []
+    """Also when one in the middle gives up."""
+    order, entered, leave = [], threading.Event(), threading.Event()
 
-    def again():
-        while not stop.is_set():
-            calls.append(tiny.forward([5] * 32).shape)
+    def hold(token):
+        entered.set()
+        leave.wait(TIMEOUT)
 
-    thread = threading.Thread(target=again)
-    thread.start()
-    try:
-        for _ in range(5):
-            before = len(calls)
-            tiny.forward([5])
-            assert len(calls) - before <= 3
-    finally:
-        stop.set()
-        thread.join()
+    def call(number: int) -> None:
+        tiny.generate(PROMPT, max_tokens=1, on_token=lambda token: order.append(number))
+
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(tiny.generate, PROMPT, max_tokens=1, on_token=hold)]
+        assert entered.wait(TIMEOUT)
+        for number in range(6):
+            waiting = len(tiny._turns._queue)
+            calls.append(pool.submit(next, tiny.stream(PROMPT)) if number == 3 else pool.submit(call, number))
+            while len(tiny._turns._queue) == waiting:
+                time.sleep(0.001)
+        workers()[0].stop()
+        leave.set()
+        for done in calls:
+            done.exception(TIMEOUT)
+    assert order == [0, 1, 2, 4, 5]
 
 
 def test_within_a_callback(tiny) -> None:
@@ -105,7 +111,9 @@ def test_stopping_a_stream_that_waits(tiny) -> None:
         while not workers():
             time.sleep(0.01)
         _stop_all()
-        assert reader.result(TIMEOUT) == [] and not workers()
+        with pytest.raises(SystemExit, match="ending"):
+            reader.result(TIMEOUT)
+        assert not workers()
     assert thread.is_alive()
     leave.set()
     thread.join()
