@@ -20,11 +20,12 @@ constexpr const char* kPack = "; unpack it first, the model in it must be a .ggu
 constexpr const char* kWeights =
     "; download the GGUF version of the model, or convert the whole folder with convert_hf_to_gguf.py of "
     "llama.cpp";
-constexpr const char* kOld = ", a format before GGUF; download the model as GGUF";
+constexpr const char* kOld = "; it is from before GGUF: download the model as GGUF";
 constexpr const char* kGguf = "; download the model as GGUF";
 constexpr const char* kPage =
     "; download the file itself (on Hugging Face its address has /resolve/ in it, not /blob/), signed in if the "
     "model asks for it";
+constexpr const char* kOther = "; the model is another file, which ends in .gguf";
 constexpr const char* kMessage = "; is it a server's answer in place of the file?";
 
 struct Magic {
@@ -82,42 +83,42 @@ std::string beginning(std::string_view text) {
   return ", which begins " + quoted(line);
 }
 
-std::string zip_kind(std::string_view text) {
-  if (has(text, "data.pkl")) return std::string("a PyTorch checkpoint") + kWeights;
-  if (has(text, ".npy")) return std::string("a NumPy archive (npz)") + kWeights;
-  return std::string("a zip archive") + kPack;
+FileKind zip_kind(std::string_view text) {
+  if (has(text, "data.pkl")) return {"a PyTorch checkpoint", kWeights};
+  if (has(text, ".npy")) return {"a NumPy archive (npz)", kWeights};
+  return {"a zip archive", kPack};
 }
 
 /// Formats whose first bytes are lengths and small numbers.
-std::string structured_kind(std::string_view text) {
+FileKind structured_kind(std::string_view text) {
   const auto byte = [&](size_t i) { return i < text.size() ? uint8_t(text[i]) : 0; };
   // safetensors: the length of a header (at most 100 MB there), then the header, which is JSON.
   if (byte(8) == '{' && byte(4) + byte(5) + byte(6) + byte(7) == 0 && byte(3) <= 6)
-    return std::string("a safetensors file") + kWeights;
+    return {"a safetensors file", kWeights};
   if (byte(0) == 0x80 && byte(1) >= 2 && byte(1) <= 5)
-    return std::string("a Python pickle (a PyTorch checkpoint)") + kWeights;
+    return {"a Python pickle (a PyTorch checkpoint)", kWeights};
   if (byte(0) == 8 && byte(1) >= 1 && byte(1) <= 32 && (byte(2) == 0x12 || byte(2) == 0x3a || byte(2) == 0x42))
-    return std::string("an ONNX model") + kGguf;
+    return {"an ONNX model", kGguf};
   if (byte(0) == '\n' && has(text.substr(0, 64), "<unk>"))
-    return "a tokenizer (SentencePiece); the model is another file, which ends in .gguf";
+    return {"a tokenizer (SentencePiece)", kOther};
   if (text.size() > 8 && byte(5) + byte(6) + byte(7) == 0 && has(text.substr(8, 16), "blk."))
-    return "an importance matrix (imatrix), made to quantize a model; the model is another file";
-  return "";
+    return {"an importance matrix (imatrix)", kOther};
+  return {};
 }
 
-std::string text_kind(std::string_view text) {
+FileKind text_kind(std::string_view text) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // The byte-order mark of UTF-8.
   text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
   const std::string low = lower(text.substr(0, kLookedAt));
   if (low.starts_with("<!doctype html") || low.starts_with("<html") || low.starts_with("<head") ||
       (low.starts_with("<") && has(low, "<html")))
-    return std::string("a web page (HTML)") + kPage;
+    return {"a web page (HTML)", kPage};
   const auto control = [](char c) { return uint8_t(c) < ' ' && !std::isspace(uint8_t(c)); };
-  if (text.empty() || std::any_of(text.begin(), text.end(), control)) return "";
-  if (text[0] == '<') return "an XML file" + beginning(text) + kMessage;
+  if (text.empty() || std::any_of(text.begin(), text.end(), control)) return {};
+  if (text[0] == '<') return {"an XML file" + beginning(text), kMessage};
   if (text[0] == '{' || text[0] == '[')
-    return "a JSON file" + beginning(text) + "; the model is another file, which ends in .gguf";
-  return "a text" + beginning(text) + kMessage;
+    return {"a JSON file" + beginning(text), kOther};
+  return {"a text" + beginning(text), kMessage};
 }
 
 struct Kind {
@@ -129,8 +130,8 @@ constexpr const char* kBeside = "; it belongs beside a model, which is another f
 constexpr Kind kTypes[] = {
     {"adapter", "an adapter (LoRA)", "; adapters are not supported: download the model with the adapter merged"},
     {"mmproj", "a projector of images or sound (mmproj)", kBeside},
-    {"imatrix", "an importance matrix (imatrix)", "; it was made to quantize a model, which is another file"},
-    {"vocab", "a vocabulary without weights", "; the model is another file"},
+    {"imatrix", "an importance matrix (imatrix)", kOther},
+    {"vocab", "a vocabulary without weights", kOther},
 };
 constexpr Kind kArchitectures[] = {
     {"clip", "a projector of images or sound (clip)", kBeside},
@@ -144,31 +145,32 @@ const Kind* find(std::span<const Kind> kinds, std::string_view name) {
 
 }  // namespace
 
-std::string other_kind(std::span<const uint8_t> bytes) {
+FileKind other_kind(std::span<const uint8_t> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), kLookedAt));
   for (const Magic& m : kMagics)
-    if (text.size() >= m.at && text.substr(m.at).starts_with(m.bytes)) return std::string(m.what) + m.advice;
+    if (text.size() >= m.at && text.substr(m.at).starts_with(m.bytes)) return {m.what, m.advice};
   if (text.starts_with("PK\3\4")) return zip_kind(text);
   if (text.size() >= 512 && std::all_of(text.begin(), text.end(), [](char c) { return c == 0; }))
-    return "zeros; the download has reserved the space and was not finished: download it again";
-  if (const std::string kind = structured_kind(text); !kind.empty()) return kind;
+    return {"zeros", "; the space is reserved for a download that was not finished: download it again"};
+  if (FileKind kind = structured_kind(text); !kind.what.empty()) return kind;
   return text_kind(text);
 }
 
 Status require_model(const GgufFile& file) {
-  const auto refuse = [&](const std::string& what) {
-    return Status(Code::kUnsupported, "[model] " + file.path() + ": got " + what + ", expected a language model");
+  const auto refuse = [&](const std::string& what, const char* advice) {
+    return Status(Code::kUnsupported,
+                  "[model] " + file.path() + ": got " + what + ", expected a language model" + advice);
   };
   STERNA_ASSIGN(const std::string type, file.get_string("general.type", "model"));
   STERNA_ASSIGN(const std::string architecture, file.get_string("general.architecture", ""));
   const Kind* kind = find(kTypes, type);
   if (!kind) kind = find(kArchitectures, architecture);
   if (!kind && file.find("adapter.type")) kind = &kTypes[0];
-  if (kind) return refuse(std::string(kind->what) + kind->advice);
-  if (type != "model") return refuse("a file of general.type " + quoted(type));
+  if (kind) return refuse(kind->what, kind->advice);
+  if (type != "model") return refuse("a file of general.type " + quoted(type), "");
   if (file.tensors().empty() && file.find("tokenizer.ggml.tokens"))
-    return refuse("a vocabulary without weights; the model is another file");
-  if (file.tensors().empty()) return refuse("a file without tensors; the weights are in another file");
+    return refuse("a vocabulary without weights", kOther);
+  if (file.tensors().empty()) return refuse("a file without tensors", kOther);
   return {};
 }
 

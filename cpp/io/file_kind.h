@@ -10,8 +10,12 @@
 
 namespace sterna::io {
 
-/// What bytes that do not begin as a GGUF file look like, and what to do: "a web page; ...". "" if unknown.
-std::string other_kind(std::span<const uint8_t> bytes);
+struct FileKind {
+  std::string what;    ///< "a web page (HTML)"; "" if unknown.
+  std::string advice;  ///< What to do, for the end of a message: "; download ..."
+};
+/// What bytes that do not begin as a GGUF file look like.
+FileKind other_kind(std::span<const uint8_t> bytes);
 
 /// kUnsupported for a GGUF file that is no model: an adapter, a projector of images, an importance matrix, a
 /// control vector, a vocabulary. What it is stands in the message, and what to do.

@@ -102,9 +102,10 @@ class Parser {
     const std::string_view magic(reinterpret_cast<const char*>(part_.bytes.data()),
                                  std::min<size_t>(part_.bytes.size(), 4));
     if (magic != std::string_view("GGUF").substr(0, magic.size())) {
-      const std::string kind = other_kind(part_.bytes);
-      return kind.empty() ? corrupt(0, "magic", quoted(magic), "'GGUF'")
-                          : gguf_error(Code::kCorrupt, part_.path, "the file", kind, "a GGUF file");
+      const FileKind kind = other_kind(part_.bytes);
+      return kind.what.empty() ? corrupt(0, "magic", quoted(magic), "'GGUF'")
+                               : gguf_error(Code::kCorrupt, part_.path, "the file", kind.what,
+                                            "a GGUF file" + kind.advice);
     }
     if (remaining() < 24)
       return corrupt(0, "size of the file", std::to_string(remaining()), std::string("at least 24 bytes") + kCut);

@@ -135,7 +135,8 @@ struct GgufFile::Impl {
     const std::string prefix = path.substr(0, path.size() - suffix.size());
     for (uint64_t i = 1; i < split.count; ++i) {
       if (const Status s = add_file(prefix + split_suffix(i, split.count)); !s.ok())
-        return {s.code(), s.message() + "; it is " + name(i) + " of a split model, all of which must lie in one folder"};
+        return {s.code(),
+                s.message() + "; it is " + name(i) + " of a split model, all of which must lie in one folder"};
       const GgufPart& part = parts.back();
       STERNA_ASSIGN(const Split other, split_of(part));
       if (other.index != i) return mismatch(part, "split.no", other.index, i);

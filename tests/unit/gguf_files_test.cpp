@@ -59,6 +59,9 @@ TEST_CASE("gguf: memory that runs out is an error, not an exception") {
 #elif defined(__linux__)
   const Bytes narrow = GgufBuilder().array("k", kU8, 1 << 24, zeros(1 << 24)).build(),
               wide = GgufBuilder().array("k", kU64, 1 << 24, zeros(128 << 20)).build();
+  const TempDir dir;
+  const std::string sparse = dir.write("sparse.gguf", narrow);
+  fs::resize_file(sparse, uintmax_t{8} << 30);
   const pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {
@@ -72,6 +75,7 @@ TEST_CASE("gguf: memory that runs out is an error, not an exception") {
       _exit(77);
     }
     if (!GgufFile::from_memory(narrow, "test.gguf").ok()) _exit(2);  // numbers stay as wide as in the file
+    if (GgufFile::open(sparse).status().code() != Code::kOutOfMemory) _exit(3);  // of address space
     _exit(GgufFile::from_memory(wide, "test.gguf").status().code() == Code::kOutOfMemory ? 0 : 1);
   }
   int status = 0;
