@@ -52,7 +52,7 @@ struct GenerateOptions {
   bool ignore_eos = false;        ///< Go on after the end-of-generation tokens.
   bool parse_special = true;      ///< Texts of control tokens in the prompt become those tokens.
   bool add_special = true;        ///< Put bos before a text prompt if the model's tokenizer asks for it.
-  std::vector<std::string> stop;  ///< Generation ends before any of these texts.
+  std::vector<std::string> stop;  ///< Generation ends before any of these texts, control tokens included.
   std::function<bool()>
       keep_going;  ///< Asked between layers of prompt passes (milliseconds); false stops (Stop::kCallback).
 };
