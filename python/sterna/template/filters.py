@@ -16,7 +16,7 @@ from . import strings
 from .attributes import method, subscript
 from .budget import TemplateFault
 from .formats import percent
-from .operators import add, elements, equal, is_number, key, length, less, sort, truth
+from .operators import add, elements, equal, is_number, key, less, size_of, sort, truth
 from .show import to_json, to_text
 from .text import concat, cut, recase
 from .values import Group, Undefined, bounded, type_name
@@ -80,12 +80,14 @@ def indent(run: Run, s: Any, width: Any = 4, first: Any = False, blank: Any = Fa
 
 def truncate(
     run: Run, s: Any, length: Any = 255, killwords: Any = False, end: Any = "...", leeway: Any = 5
-) -> str:
-    budget, text = run.budget, to_text(run.budget, s)
+) -> Any:
     if _whole(length, "a length") < len(end) or _whole(leeway, "leeway") < 0:
         raise TemplateFault("truncate: the length must be at least that of its end, leeway at least 0")
-    if len(text) <= length + leeway:
-        return text
+    if size_of(s) <= length + leeway:
+        return s
+    if not isinstance(s, str):
+        raise TemplateFault(f"truncate: {type_name(s)} is too long, and no text")
+    budget, text = run.budget, s
     budget.make(2 * len(text) + len(end))
     start = cut(text, slice(length - len(end)))
     if not killwords and (space := start.rfind(" ")) >= 0:
@@ -216,7 +218,7 @@ def _end(run: Run, seq: Any, at: int) -> Any:
     if isinstance(seq, dict):
         seq = elements(run.budget, seq)
     return (
-        subscript(run.budget, seq, at) if length(seq) else Undefined("there is no element in an empty list")
+        subscript(run.budget, seq, at) if size_of(seq) else Undefined("there is no element in an empty list")
     )
 
 
@@ -417,7 +419,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "batch": batch,
     "capitalize": _on_text(strings.capitalize),
     "center": lambda run, value, width=80: strings.center(run.budget, to_text(run.budget, value), width),
-    "count": lambda run, value: length(value),
+    "count": lambda run, value: size_of(value),
     "d": default_filter,
     "default": default_filter,
     "dictsort": dictsort,
@@ -433,7 +435,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "items": items,
     "join": join,
     "last": last,
-    "length": lambda run, value: length(value),
+    "length": lambda run, value: size_of(value),
     "list": lambda run, value: elements(run.budget, value),
     "lower": _on_text(strings.lower),
     "map": map_filter,

@@ -217,7 +217,7 @@ def truth(value: Any) -> bool:
     return bool(value)  # of our own types only Undefined is false
 
 
-def length(value: Any) -> int:
+def size_of(value: Any) -> int:
     if isinstance(value, (str, list, tuple, dict)):
         return len(value)
     if isinstance(value, Undefined):

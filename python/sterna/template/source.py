@@ -37,7 +37,7 @@ class _Generation(Extension):
 _environment = Environment(trim_blocks=True, lstrip_blocks=True, extensions=[_LoopControls, _Generation])
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=4)
 def parse(source: str) -> nodes.Template:
     """The tree, with the texts in it marked as the template's. Raises TemplateSyntaxError, RecursionError."""
     if len(source) > MAX_SOURCE:
