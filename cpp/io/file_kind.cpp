@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr size_t kShown = 60;         // Bytes of an unknown text in a message.
+constexpr size_t kShown = 60;          // Bytes of an unknown text in a message.
 constexpr size_t kLookedAt = 1 << 12;  // Bytes that are looked at.
 
 // What to do.
@@ -23,7 +23,8 @@ constexpr const char* kWeights =
 constexpr const char* kOld = "; it is from before GGUF: download the model as GGUF";
 constexpr const char* kGguf = "; download the model as GGUF";
 constexpr const char* kPage =
-    "; download the file itself (on Hugging Face its address has /resolve/ in it, not /blob/), signed in if the "
+    "; download the file itself (on Hugging Face its address has /resolve/ in it, not /blob/), signed in if "
+    "the "
     "model asks for it";
 constexpr const char* kOther = "; the model is another file, which ends in .gguf";
 constexpr const char* kMessage = "; is it a server's answer in place of the file?";
@@ -62,7 +63,10 @@ constexpr Magic kMagics[] = {
     {0, "\x93NUMPY"sv, "a NumPy array", kWeights},
     {4, "TFL3"sv, "a TensorFlow Lite model", kGguf},
     {0, "MZqFpD"sv, "a llamafile (a program with the model inside)", kGguf},
-    {0, "\x7f" "ELF"sv, "a program", kGguf},
+    {0,
+     "\x7f"
+     "ELF"sv,
+     "a program", kGguf},
     {0, "%PDF"sv, "a PDF document", kGguf},
     {0, "\xff\xfe"sv, "a text in UTF-16 (PowerShell's > turns a download into one)",
      "; download it with -OutFile or -o"},
@@ -79,7 +83,8 @@ std::string lower(std::string_view text) {
 /// The text as one line of at most kShown bytes, quoted.
 std::string beginning(std::string_view text) {
   std::string line(text.substr(0, kShown));
-  std::replace_if(line.begin(), line.end(), [](char c) { return uint8_t(c) <= ' '; }, ' ');
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return uint8_t(c) <= ' '; }, ' ');
   return ", which begins " + quoted(line);
 }
 
@@ -97,10 +102,10 @@ FileKind structured_kind(std::string_view text) {
     return {"a safetensors file", kWeights};
   if (byte(0) == 0x80 && byte(1) >= 2 && byte(1) <= 5)
     return {"a Python pickle (a PyTorch checkpoint)", kWeights};
-  if (byte(0) == 8 && byte(1) >= 1 && byte(1) <= 32 && (byte(2) == 0x12 || byte(2) == 0x3a || byte(2) == 0x42))
+  if (byte(0) == 8 && byte(1) >= 1 && byte(1) <= 32 &&
+      (byte(2) == 0x12 || byte(2) == 0x3a || byte(2) == 0x42))
     return {"an ONNX model", kGguf};
-  if (byte(0) == '\n' && has(text.substr(0, 64), "<unk>"))
-    return {"a tokenizer (SentencePiece)", kOther};
+  if (byte(0) == '\n' && has(text.substr(0, 64), "<unk>")) return {"a tokenizer (SentencePiece)", kOther};
   if (text.size() > 8 && byte(5) + byte(6) + byte(7) == 0 && has(text.substr(8, 16), "blk."))
     return {"an importance matrix (imatrix)", kOther};
   return {};
@@ -116,8 +121,7 @@ FileKind text_kind(std::string_view text) {
   const auto control = [](char c) { return uint8_t(c) < ' ' && !std::isspace(uint8_t(c)); };
   if (text.empty() || std::any_of(text.begin(), text.end(), control)) return {};
   if (text[0] == '<') return {"an XML file" + beginning(text), kMessage};
-  if (text[0] == '{' || text[0] == '[')
-    return {"a JSON file" + beginning(text), kOther};
+  if (text[0] == '{' || text[0] == '[') return {"a JSON file" + beginning(text), kOther};
   return {"a text" + beginning(text), kMessage};
 }
 
@@ -128,7 +132,8 @@ struct Kind {
 constexpr const char* kBeside = "; it belongs beside a model, which is another file";
 /// Values of general.type, and of general.architecture in files without that key.
 constexpr Kind kTypes[] = {
-    {"adapter", "an adapter (LoRA)", "; adapters are not supported: download the model with the adapter merged"},
+    {"adapter", "an adapter (LoRA)",
+     "; adapters are not supported: download the model with the adapter merged"},
     {"mmproj", "a projector of images or sound (mmproj)", kBeside},
     {"imatrix", "an importance matrix (imatrix)", kOther},
     {"vocab", "a vocabulary without weights", kOther},

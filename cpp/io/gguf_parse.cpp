@@ -103,12 +103,13 @@ class Parser {
                                  std::min<size_t>(part_.bytes.size(), 4));
     if (magic != std::string_view("GGUF").substr(0, magic.size())) {
       const FileKind kind = other_kind(part_.bytes);
-      return kind.what.empty() ? corrupt(0, "magic", quoted(magic), "'GGUF'")
-                               : gguf_error(Code::kCorrupt, part_.path, "the file", kind.what,
-                                            "a GGUF file" + kind.advice);
+      return kind.what.empty()
+                 ? corrupt(0, "magic", quoted(magic), "'GGUF'")
+                 : gguf_error(Code::kCorrupt, part_.path, "the file", kind.what, "a GGUF file" + kind.advice);
     }
     if (remaining() < 24)
-      return corrupt(0, "size of the file", std::to_string(remaining()), std::string("at least 24 bytes") + kCut);
+      return corrupt(0, "size of the file", std::to_string(remaining()),
+                     std::string("at least 24 bytes") + kCut);
     pos_ = 4;
     uint32_t& version = part_.version;
     STERNA_RETURN_IF_ERROR(number(&version, "version"));
@@ -159,19 +160,32 @@ class Parser {
   /// A scalar, or an array if `count` is set.
   Status value(int32_t type, uint64_t type_at, std::optional<uint64_t> count, GgufValue* out) {
     switch (type) {
-      case kU8: return numbers<uint8_t, uint64_t>(count, out);
-      case kI8: return numbers<int8_t, int64_t>(count, out);
-      case kU16: return numbers<uint16_t, uint64_t>(count, out);
-      case kI16: return numbers<int16_t, int64_t>(count, out);
-      case kU32: return numbers<uint32_t, uint64_t>(count, out);
-      case kI32: return numbers<int32_t, int64_t>(count, out);
-      case kU64: return numbers<uint64_t, uint64_t>(count, out);
-      case kI64: return numbers<int64_t, int64_t>(count, out);
-      case kF32: return numbers<float, double>(count, out);
-      case kF64: return numbers<double, double>(count, out);
-      case kBool: return bools(count, out);
-      case kString: return strings(count, out);
-      default: return corrupt(type_at, "value type", std::to_string(type), "0 to 12");
+      case kU8:
+        return numbers<uint8_t, uint64_t>(count, out);
+      case kI8:
+        return numbers<int8_t, int64_t>(count, out);
+      case kU16:
+        return numbers<uint16_t, uint64_t>(count, out);
+      case kI16:
+        return numbers<int16_t, int64_t>(count, out);
+      case kU32:
+        return numbers<uint32_t, uint64_t>(count, out);
+      case kI32:
+        return numbers<int32_t, int64_t>(count, out);
+      case kU64:
+        return numbers<uint64_t, uint64_t>(count, out);
+      case kI64:
+        return numbers<int64_t, int64_t>(count, out);
+      case kF32:
+        return numbers<float, double>(count, out);
+      case kF64:
+        return numbers<double, double>(count, out);
+      case kBool:
+        return bools(count, out);
+      case kString:
+        return strings(count, out);
+      default:
+        return corrupt(type_at, "value type", std::to_string(type), "0 to 12");
     }
   }
 

@@ -25,8 +25,9 @@ struct GgufPart {
   std::string path;
   std::span<const uint8_t> bytes;
   uint32_t version = 0;
-  uint64_t alignment = 32;      ///< Of tensor offsets; the default of the specification.
-  uint64_t content_bytes = 0;  ///< How long the file must be for its tensors, as far as their types are known.
+  uint64_t alignment = 32;  ///< Of tensor offsets; the default of the specification.
+  uint64_t content_bytes =
+      0;  ///< How long the file must be for its tensors, as far as their types are known.
   std::vector<GgufKey> keys;
   std::vector<uint32_t> keys_by_name;
   std::vector<RawTensor> tensors;  ///< In the order of the file's table.

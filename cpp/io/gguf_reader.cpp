@@ -1,10 +1,10 @@
 // GgufFile: one validated view over the file or files of a model.
 #include <array>
 #include <cstdio>
-#include <new>
 #include <optional>
 #include <utility>
 
+#include "base/public_call.h"
 #include "io/gguf_parse.h"
 #include "io/gguf_types.h"
 #include "io/mapped_file.h"
@@ -86,17 +86,6 @@ std::string split_suffix(uint64_t index, uint64_t count) {
   return text;
 }
 
-/// Runs f; a failed allocation, also one for a message, becomes a Status. Its text is short: making it
-/// allocates nothing.
-template <class F>
-auto guarded(F f) -> decltype(f()) {
-  try {
-    return f();
-  } catch (const std::bad_alloc&) {
-    return Status(Code::kOutOfMemory, "out of memory");
-  }
-}
-
 }  // namespace
 
 struct GgufFile::Impl {
@@ -126,17 +115,17 @@ struct GgufFile::Impl {
     };
     if (split.index != 0 || !path.ends_with(suffix)) {
       const bool first = split.index == 0;
-      return gguf_error(Code::kInvalidArgument, path, "split model", name(split.index),
-                        (first ? "its name to end in '" : "file 1, whose name ends in '") + suffix +
-                            "', from which the names of the other files follow" +
-                            (first ? "; in the cache of Hugging Face open the file in snapshots/, not in blobs/"
-                                   : ""));
+      return gguf_error(
+          Code::kInvalidArgument, path, "split model", name(split.index),
+          (first ? "its name to end in '" : "file 1, whose name ends in '") + suffix +
+              "', from which the names of the other files follow" +
+              (first ? "; in the cache of Hugging Face open the file in snapshots/, not in blobs/" : ""));
     }
     const std::string prefix = path.substr(0, path.size() - suffix.size());
     for (uint64_t i = 1; i < split.count; ++i) {
       if (const Status s = add_file(prefix + split_suffix(i, split.count)); !s.ok())
-        return {s.code(),
-                s.message() + "; it is " + name(i) + " of a split model, all of which must lie in one folder"};
+        return {s.code(), s.message() + "; it is " + name(i) +
+                              " of a split model, all of which must lie in one folder"};
       const GgufPart& part = parts.back();
       STERNA_ASSIGN(const Split other, split_of(part));
       if (other.index != i) return mismatch(part, "split.no", other.index, i);
@@ -174,7 +163,7 @@ struct GgufFile::Impl {
 };
 
 Result<GgufFile> GgufFile::open(const std::string& path) {
-  return guarded([&]() -> Result<GgufFile> {
+  return public_call("open", [&](FloatEnvironment&) -> Result<GgufFile> {
     auto impl = std::make_unique<Impl>();
     STERNA_RETURN_IF_ERROR(impl->add_file(path));
     STERNA_RETURN_IF_ERROR(impl->add_siblings());
@@ -184,7 +173,7 @@ Result<GgufFile> GgufFile::open(const std::string& path) {
 }
 
 Result<GgufFile> GgufFile::from_memory(std::span<const uint8_t> bytes, const std::string& name) {
-  return guarded([&]() -> Result<GgufFile> {
+  return public_call("open", [&](FloatEnvironment&) -> Result<GgufFile> {
     auto impl = std::make_unique<Impl>();
     STERNA_RETURN_IF_ERROR(impl->add_image(bytes, name));
     STERNA_ASSIGN(const Split split, split_of(impl->parts[0]));
@@ -217,16 +206,29 @@ const GgufTensor* GgufFile::find_tensor(std::string_view name) const {
 }
 
 Result<uint64_t> GgufFile::get_uint(std::string_view key, uint64_t default_value, uint64_t max) const {
-  return guarded([&] { return uint_of(impl_->parts[0], key, default_value, max); });
+  return public_call("get_uint",
+                     [&](FloatEnvironment&) { return uint_of(impl_->parts[0], key, default_value, max); });
 }
 Result<double> GgufFile::get_float(std::string_view key, double default_value) const {
-  return guarded([&] { return typed(impl_->parts[0], key, default_value, "a float"); });
+  return public_call(
+      "get_float", [&](FloatEnvironment&) { return typed(impl_->parts[0], key, default_value, "a float"); });
 }
 Result<bool> GgufFile::get_bool(std::string_view key, bool default_value) const {
-  return guarded([&] { return typed(impl_->parts[0], key, default_value, "a bool"); });
+  return public_call("get_bool",
+                     [&](FloatEnvironment&) { return typed(impl_->parts[0], key, default_value, "a bool"); });
 }
 Result<std::string> GgufFile::get_string(std::string_view key, std::string_view default_value) const {
-  return guarded([&] { return typed(impl_->parts[0], key, std::string(default_value), "a string"); });
+  return public_call("get_string", [&](FloatEnvironment&) {
+    return typed(impl_->parts[0], key, std::string(default_value), "a string");
+  });
+}
+
+Status GgufFile::check_unchanged() const {
+  for (size_t i = 0; i < impl_->maps.size(); i++)
+    if (impl_->maps[i].changed())
+      return gguf_error(Code::kIo, impl_->parts[i].path, "the file", "other content than when it was opened",
+                        "one that nobody writes to meanwhile");
+  return {};
 }
 
 void GgufFile::release(const GgufTensor& t) const {

@@ -151,7 +151,8 @@ Status resolve_types(std::span<GgufPart> parts) {
       const int32_t id = raw.tensor.type_id;
       const Format* f = id == kSharedId ? shared : format_of(id);
       if (f == &kStq1_0)
-        return refuse(part, raw, "STQ1_0, which is not supported; download a TQ1_0, TQ2_0 or Q2_0 file of the model");
+        return refuse(part, raw,
+                      "STQ1_0, which is not supported; download a TQ1_0, TQ2_0 or Q2_0 file of the model");
       if (!f) return refuse(part, raw, formats::refusal(id));
       STERNA_RETURN_IF_ERROR(apply(part, raw, *f));
     }

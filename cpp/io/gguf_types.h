@@ -8,8 +8,8 @@
 
 namespace sterna::io {
 
-/// Where the last tensor ends if the data begin at `start`; offsets are relative. Tensors of an unknown type or
-/// whose end cannot be expressed do not count.
+/// Where the last tensor ends if the data begin at `start`; offsets are relative. Tensors of an unknown type
+/// or whose end cannot be expressed do not count.
 uint64_t content_end(std::span<const RawTensor> tensors, uint64_t start);
 
 /// Fills `format` and `bytes` of every tensor and checks that no tensor overlaps the next one or the end of

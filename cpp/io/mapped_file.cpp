@@ -17,13 +17,6 @@
 namespace sterna::io {
 namespace {
 
-struct FileDescriptor {
-  int fd;
-  ~FileDescriptor() {
-    if (fd >= 0) close(fd);
-  }
-};
-
 Status failed(Code code, const std::string& path, const std::string& got, const char* expected) {
   return {code, "[open] " + path + ", got " + got + ", expected " + expected};
 }
@@ -43,34 +36,45 @@ Result<MappedFile> MappedFile::open(const std::string& path) {
                   "a file name");
   }
   // O_NONBLOCK: opening a named pipe must fail below instead of waiting for a writer.
-  const FileDescriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (file.fd < 0) return failed_errno(path, errno);
+  MappedFile file;
+  file.fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file.fd_ < 0) return failed_errno(path, errno);
   struct stat info;
-  if (fstat(file.fd, &info) != 0) return failed_errno(path, errno);
+  if (fstat(file.fd_, &info) != 0) return failed_errno(path, errno);
   if (S_ISDIR(info.st_mode)) return failed(Code::kIo, path, "a directory", "a file, which ends in .gguf");
   if (!S_ISREG(info.st_mode)) return failed(Code::kIo, path, "a pipe or device", "a regular file");
-  if (info.st_size == 0) return failed(Code::kCorrupt, path, "0 bytes", "a file with content: download it again");
+  if (info.st_size == 0)
+    return failed(Code::kCorrupt, path, "0 bytes", "a file with content: download it again");
   if (uint64_t(info.st_size) > std::numeric_limits<size_t>::max()) {
     return failed(Code::kIo, path, std::to_string(info.st_size) + " bytes",
                   "a file that fits the address space");
   }
   const size_t size = size_t(info.st_size);
-  void* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);
+  void* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd_, 0);
   if (data == MAP_FAILED) return failed_errno(path, errno);
-  return MappedFile(static_cast<const uint8_t*>(data), size);
+  file.data_ = static_cast<const uint8_t*>(data), file.size_ = size, file.written_ = info.st_mtim;
+  return file;
 }
 
-MappedFile::MappedFile(MappedFile&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+MappedFile::MappedFile(MappedFile&& other) noexcept { *this = std::move(other); }
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
+  std::swap(fd_, other.fd_);
+  std::swap(written_, other.written_);
   return *this;
 }
 
 MappedFile::~MappedFile() {
   if (data_) munmap(const_cast<uint8_t*>(data_), size_);
+  if (fd_ >= 0) close(fd_);
+}
+
+bool MappedFile::changed() const {
+  struct stat info;
+  return fstat(fd_, &info) != 0 || size_t(info.st_size) != size_ || info.st_mtim.tv_sec != written_.tv_sec ||
+         info.st_mtim.tv_nsec != written_.tv_nsec;
 }
 
 void MappedFile::release(std::span<const uint8_t> range) const {

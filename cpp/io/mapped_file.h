@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <ctime>
 #include <span>
 #include <string>
 
@@ -23,14 +24,18 @@ class MappedFile {
   ~MappedFile();
 
   std::span<const uint8_t> bytes() const { return {data_, size_}; }
+  /// Whether the file was written to or cut since it was opened.
+  bool changed() const;
   /// Drops the whole pages inside `range` from memory; the part of `range` outside this file is ignored.
   void release(std::span<const uint8_t> range) const;
 
  private:
-  MappedFile(const uint8_t* data, size_t size) : data_(data), size_(size) {}
+  MappedFile() = default;
 
   const uint8_t* data_ = nullptr;
   size_t size_ = 0;
+  int fd_ = -1;  ///< Kept open for changed().
+  std::timespec written_{};
 };
 
 }  // namespace sterna::io

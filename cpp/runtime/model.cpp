@@ -124,6 +124,7 @@ Result<std::unique_ptr<runtime::Session>> load_session(const std::string& path, 
                             std::to_string(spec.n_ctx_train) + " that the model was made for");
   STERNA_ASSIGN(s->decoder, models::Decoder::load(file, std::move(spec), *s->pool,
                                                   {n_ctx, size_t(o.n_batch), kv_type, head}, o.progress));
+  STERNA_RETURN_IF_ERROR(file.check_unchanged());
   s->cached.reserve(n_ctx);
   if (s->tokenizer->size() > s->decoder->n_vocab())
     return Status(Code::kCorrupt, "[load] " + path + ": the tokenizer has " +

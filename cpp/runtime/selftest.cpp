@@ -224,7 +224,7 @@ namespace {
 
 Status compare_kernels(const std::function<void(const std::string&)>& report) {
 #define STERNA_DIGEST(name, value) {name, value},
-  static const std::map<std::string, uint64_t> recorded = {
+  const std::map<std::string, uint64_t> recorded = {
 #include "runtime/selftest_digests.inc"
   };
 #undef STERNA_DIGEST

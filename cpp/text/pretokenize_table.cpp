@@ -71,7 +71,8 @@ constexpr Alternative kCjkOrOldRuns[] = {run(any_of(kCjkOrOld))};
 constexpr Alternative kCjkOrKanaRuns[] = {run(any_of(kCjkOrKana))};
 
 const std::vector<PreTokenizer>& table() {
-  static const std::vector<PreTokenizer> entries = {
+  // Never destroyed: threads may tokenize while the process ends.
+  static const auto& entries = *new std::vector<PreTokenizer>{
       {.names = "default", .rules = {kPunctuationRuns, kGpt2, kNumberRuns, kThreeDigits}},
       {.names = "llama-bpe llama3 llama-v3 falcon3 falcon_e falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano",
        .rules = {kLlama3},

@@ -128,6 +128,9 @@ class GgufFile {
   Result<bool> get_bool(std::string_view key, bool default_value) const;
   Result<std::string> get_string(std::string_view key, std::string_view default_value) const;
 
+  /// kIo if a file was written to since it was opened: what was read from it may be a mixture.
+  Status check_unchanged() const;
+
   /// Tells the kernel that the pages of `t` are not needed any more (they are read again from the file if
   /// touched).
   void release(const GgufTensor& t) const;

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -65,6 +66,26 @@ TEST_SUITE("unit") {
     }
     CHECK(n_models >= 6);
     fs::remove_all(folder);
+  }
+
+  TEST_CASE("a file that is written to while it is loaded is an error") {
+    const fs::path copy =
+        fs::temp_directory_path() / ("sterna-written-" + std::to_string(getpid()) + ".gguf");
+    fs::copy_file(std::string(STERNA_TEST_DATA_DIR) + "/data/models/mini-spm.gguf", copy,
+                  fs::copy_options::overwrite_existing);
+    fs::last_write_time(copy, fs::file_time_type::clock::now() - std::chrono::hours(1));
+    LoadOptions options;
+    options.progress = [&](float done) {
+      if (done > 0.5f && done < 1) std::ofstream(copy, std::ios::binary | std::ios::in).write("GGUF", 4);
+      return true;
+    };
+    const auto model = Model::load(copy.string(), options);
+    CHECK_FALSE(model.ok());
+    CHECK(model.status().code() == Code::kIo);
+    options.progress = [&](float) {
+      return fs::remove(copy), true;
+    };  // what is replaced by renaming stays whole
+    CHECK(Model::load(copy.string(), options).ok());
   }
 }
 

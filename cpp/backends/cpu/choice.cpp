@@ -9,13 +9,13 @@
 #include <limits>
 #include <map>
 #include <memory>
-#include <new>
 #include <numeric>
 #include <sstream>
 
 #include "backends/cpu/choice_file.h"
 #include "base/buffer.h"
 #include "base/checked_math.h"
+#include "base/public_call.h"
 #include "kernels/contract/tables.h"
 #include "sterna/cpu.h"
 
@@ -282,11 +282,9 @@ ChoiceTable& shared_table() {
   return shared.compare_exchange_strong(table, made.get()) ? *made.release() : *table;
 }
 
-Status out_of_memory() { return {Code::kOutOfMemory, "out of memory"}; }  // short: allocates nothing
-
 }  // namespace
 
-Result<Choice> choose(const PackedLayout& like) try {
+Result<Choice> choose(const PackedLayout& like) {
   STERNA_RETURN_IF_ERROR(kernels::first_active_isa().status());
   STERNA_ASSIGN(const Mode m, mode());
   const std::string variant = variant_name(like.spec, like.trits);
@@ -295,19 +293,17 @@ Result<Choice> choose(const PackedLayout& like) try {
   if (kernels::isa_is_forced()) return builtin(first, "forced");
   if (m == Mode::kBuiltin) return builtin(first, "builtin");
   return shared_table().choose(like, m == Mode::kFresh);
-} catch (const std::bad_alloc&) {
-  return out_of_memory();
 }
 
 }  // namespace sterna::cpu
 
 namespace sterna {
 
-Status set_kernel_choice(std::string_view mode) try {
-  STERNA_ASSIGN(cpu::set_mode, cpu::mode_of(mode, "set_kernel_choice"));
-  return {};
-} catch (const std::bad_alloc&) {
-  return cpu::out_of_memory();
+Status set_kernel_choice(std::string_view mode) {
+  return public_call("set_kernel_choice", [&](FloatEnvironment&) -> Status {
+    STERNA_ASSIGN(cpu::set_mode, cpu::mode_of(mode, "set_kernel_choice"));
+    return {};
+  });
 }
 
 }  // namespace sterna
