@@ -7,7 +7,7 @@ from typing import NoReturn
 STEPS = 400_000  # evaluated nodes, and elements made or compared: one to four microseconds each
 STEPS_PER_VALUE = 50  # of the conversation; the longest published templates need half of it
 CHARACTERS = 12_000_000  # made, of at most five bytes each
-CHARACTERS_PER_CHARACTER = 32  # of the conversation
+CHARACTERS_PER_CHARACTER = 12  # of the conversation
 SCANNED_PER_CHARACTER = 8  # as many are searched or compared in the time that making one takes
 MAX_DEPTH = 100  # of lists in lists and macros in macros, when they are walked through
 
