@@ -186,12 +186,52 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 def test_memory_is_bounded() -> None:
     done = subprocess.run(
         [sys.executable, "-c", MEASURE],
-        input=json.dumps(BOMBS[::6]),
+        input=json.dumps(BOMBS[::15]),
         capture_output=True,
         text=True,
         check=True,
     )
     assert int(done.stdout) < 100  # MiB, at any time
+
+
+DEEP = """
+import json, sys
+from sterna.template.render import render
+sys.setrecursionlimit(10**6)
+for bomb in json.load(sys.stdin):
+    try:
+        render(bomb, {})
+    except ValueError as e:
+        assert "nested too deeply" in str(e), (bomb[:60], e)
+    else:
+        assert False, bomb[:60]
+"""
+
+
+def test_depth_is_bounded_where_the_program_has_no_limit_of_recursion() -> None:
+    nested = (
+        GROWING.replace("99999", "300") + "{% set ns.l = [ns.l] %}{% set ns.d = {'a': ns.d} %}{% endfor %}"
+    )
+    bombs = [
+        b
+        for b in BOMBS
+        if b.startswith(("{{ (((", "{{ [[[[", "{{ not", "{{ ---", "{{ 1 +", "{{ a.b", "{{ a |", "{{ 1 if"))
+    ]
+    assert len(bombs) == 8
+    bombs += [
+        "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+        "{% for x in [1] recursive %}{{ loop([x]) }}{% endfor %}",
+    ]
+    bombs += [
+        nested + "{{ " + use + " }}"
+        for use in ("ns.l", "ns.l | tojson", "ns.l == ns.l + []", "ns.l < ns.l + []")
+    ]
+    bombs += [nested + "{{ " + use + " }}" for use in ("ns.d", "ns.d | tojson", "ns.d == dict(ns.d)")]
+    bombs += ["{% if 1 %}" * 3000 + "{% endif %}" * 3000]
+    done = subprocess.run(
+        [sys.executable, "-c", DEEP], input=json.dumps(bombs), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_long_conversations_are_within_the_limits() -> None:

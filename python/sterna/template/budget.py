@@ -7,8 +7,9 @@ from typing import NoReturn
 STEPS = 400_000  # evaluated nodes, and elements made or compared: one to four microseconds each
 STEPS_PER_VALUE = 50  # of the conversation; the longest published templates need half of it
 CHARACTERS = 12_000_000  # made, of at most five bytes each
-CHARACTERS_PER_CHARACTER = 32  # of the conversation
+CHARACTERS_PER_CHARACTER = 12  # of the conversation
 SCANNED_PER_CHARACTER = 8  # as many are searched or compared in the time that making one takes
+MAX_DEPTH = 100  # of lists in lists and macros in macros, when they are walked through
 
 
 class TemplateFault(Exception):
@@ -23,6 +24,17 @@ class Budget:
     def __init__(self, values: int = 0, characters: int = 0) -> None:
         self.steps = STEPS + STEPS_PER_VALUE * values
         self.characters = CHARACTERS + CHARACTERS_PER_CHARACTER * characters
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        """Around what walks into a list or macro. Python's own limit is no bound: a program may raise it."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            self._depth -= 1
+            raise TemplateFault("it is nested too deeply")
+
+    def __exit__(self, *error: object) -> None:
+        self._depth -= 1
 
     def step(self, n: int = 1) -> None:
         """Before `n` elements are made, compared or passed over."""

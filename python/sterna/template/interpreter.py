@@ -18,6 +18,7 @@ from .filters import FILTERS
 from .global_functions import GLOBALS
 from .operators import BINARY, COMPARISONS, elements, join_as_text, key, negative, positive, truth
 from .show import to_text
+from .source import walk
 from .tests import TESTS
 from .text import concat
 from .values import Function, Loop, Namespace, Undefined, bounded, type_name
@@ -73,7 +74,8 @@ class Interpreter:
 
     def _text_of(self, body: list[nodes.Node], scope: Scope) -> str:
         out: list[str] = []
-        self._run(body, scope, out)
+        with self.budget:
+            self._run(body, scope, out)
         self.budget.make(sum(map(len, out)))
         return concat(out)
 
@@ -103,7 +105,8 @@ class Interpreter:
     ) -> str | None:
         def recurse(inner: Any) -> str:
             inner_out: list[str] = []
-            self._loop(node, elements(self.budget, inner), scope, inner_out, depth + 1)
+            with self.budget:
+                self._loop(node, elements(self.budget, inner), scope, inner_out, depth + 1)
             return concat(inner_out)
 
         chosen = iter(items) if node.test is None else self._chosen(node, items, scope)
@@ -231,9 +234,10 @@ class Interpreter:
 
     def _names_in(self, body: list[nodes.Node]) -> Iterator[str]:
         for node in body:
-            for name in node.find_all(nodes.Name):
-                self.budget.step(4)
-                yield name.name
+            for part in walk(node):
+                self.budget.step()
+                if isinstance(part, nodes.Name):
+                    yield part.name
 
     # --- expressions --------------------------------------------------------------------------------------
 

@@ -29,6 +29,10 @@ def _unsupported(symbol: str, left: Any, right: Any) -> NoReturn:
 # --- comparison -------------------------------------------------------------------------------------------
 
 
+def _are_sequences(left: Any, right: Any) -> bool:
+    return any(isinstance(left, kind) and isinstance(right, kind) for kind in (list, tuple))
+
+
 def equal(budget: Budget, left: Any, right: Any) -> bool:
     budget.step()
     if isinstance(left, str) and isinstance(right, str):
@@ -38,14 +42,14 @@ def equal(budget: Budget, left: Any, right: Any) -> bool:
         return str.__eq__(left, right)
     if is_number(left) and is_number(right):
         return bool(left == right)
-    if (isinstance(left, list) and isinstance(right, list)) or (
-        isinstance(left, tuple) and isinstance(right, tuple)
-    ):
-        return len(left) == len(right) and all(equal(budget, a, b) for a, b in zip(left, right, strict=True))
+    if _are_sequences(left, right):
+        with budget:
+            return len(left) == len(right) and all(map(functools.partial(equal, budget), left, right))
     if isinstance(left, dict) and isinstance(right, dict):
-        return len(left) == len(right) and all(
-            key in right and equal(budget, item, right[key]) for key, item in left.items()
-        )
+        with budget:
+            return len(left) == len(right) and all(
+                key in right and equal(budget, item, right[key]) for key, item in left.items()
+            )
     if isinstance(left, Undefined) and isinstance(right, Undefined):
         return True
     return left is right
@@ -58,12 +62,11 @@ def less(budget: Budget, left: Any, right: Any, symbol: str = "<") -> bool:
         return str.__lt__(left, right)
     if is_number(left) and is_number(right):
         return bool(left < right)
-    if (isinstance(left, list) and isinstance(right, list)) or (
-        isinstance(left, tuple) and isinstance(right, tuple)
-    ):
-        for a, b in zip(left, right, strict=False):
-            if not equal(budget, a, b):
-                return less(budget, a, b, symbol)
+    if _are_sequences(left, right):
+        with budget:
+            for a, b in zip(left, right, strict=False):
+                if not equal(budget, a, b):
+                    return less(budget, a, b, symbol)
         return len(left) < len(right)
     _unsupported(symbol, left, right)
 

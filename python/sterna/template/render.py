@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from jinja2 import TemplateSyntaxError
+
 from .budget import Budget
 from .interpreter import Interpreter
 from .source import parse
@@ -33,6 +35,8 @@ def _cause(error: Exception) -> str:
         return "it is nested too deeply"
     if isinstance(error, UnicodeEncodeError):
         return "it makes half of a surrogate pair"
+    if isinstance(error, TemplateSyntaxError):
+        return error.message or "a syntax error"  # its text has the line, too
     return str(error)[:4096] or type(error).__name__
 
 

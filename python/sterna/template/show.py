@@ -42,7 +42,8 @@ def _represent(budget: Budget, value: Any, out: list[str]) -> None:
         for i, item in enumerate(value):
             if i:
                 out.append(", ")
-            _represent(budget, item, out)
+            with budget:
+                _represent(budget, item, out)
         out.append(",)" if isinstance(value, tuple) and len(value) == 1 else end)
     elif isinstance(value, dict):
         out.append("{")
@@ -51,7 +52,8 @@ def _represent(budget: Budget, value: Any, out: list[str]) -> None:
                 out.append(", ")
             _represent(budget, key, out)
             out.append(": ")
-            _represent(budget, item, out)
+            with budget:
+                _represent(budget, item, out)
         out.append("}")
     elif isinstance(value, (Undefined, Function, Namespace, Loop, Cycler)):
         out.append("Undefined" if isinstance(value, Undefined) else f"<{type_name(value).lower()}>")
@@ -134,7 +136,8 @@ class _Json:
                 key, item = item
                 self._string(key if isinstance(key, str) else json.dumps(key))
                 self._put(self._colon)
-            self._value(item, depth + 1)
+            with self._budget:
+                self._value(item, depth + 1)
         if items:
             self._line(depth)
         self._put(brackets[1])
