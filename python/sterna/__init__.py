@@ -6,33 +6,42 @@ with sterna.load("model.gguf") as model:
     print(model.generate("Once upon a time", max_tokens=64))
 """
 
-from ._core import (
-    Completion,
-    GgufFile,
-    GgufTensor,
-    IsaInfo,
-    KernelExplanation,
-    KernelInfo,
-    KernelTiming,
-    ModelInfo,
-    ScreenStats,
-    TensorInfo,
-    Token,
-    cpu_name,
-    explain_kernels,
-    force_isa,
-    isas,
-    kernels,
-    set_kernel_choice,
-    usable_cpus,
-    version,
-)
-from .errors import UnsupportedError
-from .golden import selftest
-from .matmul import PackedWeights, dequantize, pack, pack_bcq
-from .model import GenerateOptions, Model, load, open_gguf
+from __future__ import annotations
 
-__version__ = version()
+from importlib import import_module
+
+TYPE_CHECKING = (
+    False  # for type checkers True; importing typing would take a third of the time of this import
+)
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._core import (
+        Completion,
+        GgufFile,
+        GgufTensor,
+        IsaInfo,
+        KernelExplanation,
+        KernelInfo,
+        KernelTiming,
+        ModelInfo,
+        ScreenStats,
+        TensorInfo,
+        Token,
+        cpu_name,
+        explain_kernels,
+        force_isa,
+        isas,
+        kernels,
+        set_kernel_choice,
+        usable_cpus,
+    )
+    from .errors import UnsupportedError
+    from .golden import selftest
+    from .matmul import PackedWeights, dequantize, pack, pack_bcq
+    from .model import GenerateOptions, Model, load, open_gguf
+
+    __version__: str
 
 __all__ = [
     "Completion",
@@ -65,3 +74,30 @@ __all__ = [
     "set_kernel_choice",
     "usable_cpus",
 ]
+
+# Where the names above come from; they are imported when they are first used (PEP 562), numpy among the costs.
+_HOME = {
+    "errors": "UnsupportedError",
+    "golden": "selftest",
+    "matmul": "PackedWeights dequantize pack pack_bcq",
+    "model": "GenerateOptions Model load open_gguf",
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
+_SUBMODULES = ("_core", "chat_template", "cli", "errors", "golden", "matmul", "model")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return import_module(f".{name}", __name__)
+    if name == "__version__":
+        value = import_module("._core", __name__).version()
+    elif name in __all__:
+        value = getattr(import_module(f".{_MODULE_OF.get(name, '_core')}", __name__), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_SUBMODULES})

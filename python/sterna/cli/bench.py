@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import csv
+import itertools
 import json
 import statistics
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import _core
-from .model import PACKAGED_MODEL, Model, load
+import sterna
+
+from .. import _core
+from .errors import UsageError
+from .model_options import HEAD_BITS, ISA, cache_options, force_isa, kv_type, kv_type_name
+from .options import Command, Option, choice, listed, path, ranges, whole
+
+if TYPE_CHECKING:
+    from ..model import Model
+
+_MAX_TOKENS = 1 << 24
 
 
-def _ints(text: str) -> list[int]:
-    values = [int(part) for part in text.split(",")]
-    if min(values) < 0:
-        raise argparse.ArgumentTypeError("a negative number")
-    return values
+class _Test(NamedTuple):
+    n_prompt: int
+    n_gen: int
+
+
+def _pair(word: str) -> list[_Test]:
+    n_prompt, _, n_gen = word.partition(",")
+    count = whole(0, _MAX_TOKENS)
+    try:
+        test = _Test(count(n_prompt), count(n_gen))
+    except ValueError:
+        test = _Test(0, 0)
+    if not any(test):
+        raise ValueError(f"PROMPT,DECODED: tokens from 0 to {_MAX_TOKENS}, not both 0")
+    return [test]
 
 
 def _reset_peak_memory() -> None:
@@ -44,8 +64,9 @@ def _peak_memory() -> int:
 
 
 def _measure(
-    model: Model, args: argparse.Namespace, n_prompt: int, n_gen: int, n_depth: int
+    model: Model, args: SimpleNamespace, test: _Test, n_depth: int, settings: dict[str, Any]
 ) -> dict[str, Any]:
+    n_prompt, n_gen = test
     started = datetime.now(timezone.utc)
     if args.warmup:
         model.bench(n_prompt, min(n_gen, 1), n_depth)
@@ -60,7 +81,7 @@ def _measure(
         "model_type": f"{i.name or i.architecture} {i.main_format}",
         "model_size": i.file_bytes,
         "model_n_params": i.n_params,
-        "n_batch": args.batch_size,
+        **settings,
         "n_threads": i.n_threads,
         "n_prompt": n_prompt,
         "n_gen": n_gen,
@@ -81,25 +102,30 @@ def _stddev(values: list[float]) -> float:
     return statistics.stdev(values) if len(values) > 1 else 0.0
 
 
-def _results(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    if args.isa:
-        _core.force_isa(args.isa)
-    tests = [(p, 0) for p in args.n_prompt if p] + [(0, g) for g in args.n_gen if g]
-    n_ctx = max((p + g for p, g in tests), default=1) + max(args.n_depth)
-    for path in args.model or [PACKAGED_MODEL]:
-        for n_threads in args.threads or [None]:
-            _reset_peak_memory()
-            with load(
-                path,
-                n_threads=n_threads,
-                n_ctx=n_ctx,
-                n_batch=args.batch_size,
-                screen="off",  # all logits are computed, as llama-bench does
-                head_bits=args.head_bits,
-            ) as model:
-                for n_depth in args.n_depth:
-                    for n_prompt, n_gen in tests:
-                        yield _measure(model, args, n_prompt, n_gen, n_depth)
+def _tests(args: SimpleNamespace) -> list[_Test]:
+    tests = [_Test(n, 0) for n in args.n_prompt if n] + [_Test(0, n) for n in args.n_gen if n] + args.pairs
+    if not tests:
+        raise UsageError("-p and -n: got 0 for both, expected a test")
+    return tests
+
+
+def _results(args: SimpleNamespace, tests: list[_Test]) -> Iterator[dict[str, Any]]:
+    n_ctx = max(map(sum, tests)) + max(args.n_depth)
+    sizes = itertools.product(args.threads or [None], args.batch_size, args.cache)
+    for file, (n_threads, n_batch, cache) in itertools.product(args.model or [None], sizes):
+        _reset_peak_memory()
+        with sterna.load(
+            file,
+            n_threads=n_threads,
+            n_ctx=n_ctx,
+            n_batch=n_batch,
+            kv_type=cache,
+            screen="off",  # all logits are computed, as llama-bench does
+            head_bits=args.head_bits,
+        ) as model:
+            settings = {"n_batch": n_batch, "type_k": cache, "type_v": cache}
+            for n_depth, test in itertools.product(args.n_depth, tests):
+                yield _measure(model, args, test, n_depth, settings)
 
 
 def _human(n: int, unit: str, base: int, names: str) -> str:
@@ -116,7 +142,7 @@ _COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
     "backend": lambda r: r["backends"],
     "threads": lambda r: str(r["n_threads"]),
     "test": lambda r: (
-        (f"pp{r['n_prompt']}" if r["n_prompt"] else f"tg{r['n_gen']}")
+        "+".join(f"{kind}{r[n]}" for kind, n in (("pp", "n_prompt"), ("tg", "n_gen")) if r[n])
         + (f" @ d{r['n_depth']}" if r["n_depth"] else "")
     ),
     "t/s": lambda r: f"{r['avg_ts']:.2f} ± {r['stddev_ts']:.2f}",
@@ -155,39 +181,60 @@ def _write_jsonl(results: Iterator[dict[str, Any]]) -> None:
 _OUTPUTS = {"md": _write_md, "csv": _write_csv, "json": _write_json, "jsonl": _write_jsonl}
 
 
-def _bench(args: argparse.Namespace) -> None:
-    if args.repetitions < 1:
-        raise ValueError(f"-r: got {args.repetitions}, expected at least 1")
-    _OUTPUTS[args.output](_results(args))
+def _bench(args: SimpleNamespace) -> None:
+    tests = _tests(args)
+    force_isa(args)
+    args.cache = kv_type(args)
+    if isinstance(args.cache, str):
+        args.cache = [args.cache]
+    _OUTPUTS[args.output](_results(args, tests))
 
 
-def add_bench(commands: Any) -> None:
-    p = commands.add_parser("bench", help="measure speed and memory, as llama-bench does", allow_abbrev=False)
-    p.add_argument(
-        "-m", "--model", action="append", help="GGUF file, may be repeated; default: the package's model"
-    )
-    p.add_argument(
-        "-p", "--n-prompt", type=_ints, default=[512], metavar="N,...", help="prompt tokens; 0: no such test"
-    )
-    p.add_argument(
-        "-n", "--n-gen", type=_ints, default=[128], metavar="N,...", help="tokens to decode; 0: no such test"
-    )
-    p.add_argument(
-        "-d", "--n-depth", type=_ints, default=[0], metavar="N,...", help="tokens in the context before"
-    )
-    p.add_argument("-b", "--batch-size", type=int, default=512, metavar="N", help="prompt tokens per pass")
-    p.add_argument(
-        "--head-bits",
-        type=int,
-        choices=[0, 4, 6, 8],
-        default=0,
-        help="quantize the output matrix; default: 0, as in the file",
-    )
-    p.add_argument("-r", "--repetitions", type=int, default=5, metavar="N")
-    p.add_argument(
-        "-t", "--threads", type=_ints, default=None, metavar="N,...", help="default: the usable CPUs"
-    )
-    p.add_argument("-o", "--output", choices=list(_OUTPUTS), default="md")
-    p.add_argument("--no-warmup", dest="warmup", action="store_false", help="no run before the measured ones")
-    p.add_argument("--isa", default="", help="use only this instruction set and below")
-    p.set_defaults(function=_bench)
+_COUNTS = ranges(0, _MAX_TOKENS)
+_TESTS = (
+    Option(
+        "-p --n-prompt", "n_prompt", "prompt tokens; 0: no such test", _COUNTS, "N,...", [512], repeat=True
+    ),
+    Option("-n --n-gen", "n_gen", "tokens to decode; 0: no such test", _COUNTS, "N,...", [128], repeat=True),
+    Option("-pg", "pairs", "a prompt and decoding after it, in one test", _pair, "P,N", repeat=True),
+    Option("-d --n-depth", "n_depth", "tokens in the context before", _COUNTS, "N,...", [0], repeat=True),
+    Option("-r --repetitions", "repetitions", "measurements of each test", whole(1, 100_000), "N", 5),
+    Option("--no-warmup", "warmup", "no run before the measured ones", default=True, sets=False),
+)
+_MODEL = (
+    Option(
+        "-m --model",
+        "model",
+        "GGUF file, may be repeated; default: the package's model",
+        path,
+        "FILE",
+        repeat=True,
+    ),
+    Option(
+        "-b --batch-size",
+        "batch_size",
+        "prompt tokens per pass",
+        ranges(1, 65536),
+        "N,...",
+        [512],
+        repeat=True,
+    ),
+    Option("-t --threads", "threads", "default: the usable CPUs", ranges(1, 1024), "N,...", repeat=True),
+    *cache_options(listed(kv_type_name), repeat=True),
+    HEAD_BITS,
+    ISA,
+)
+_OUTPUT = (Option("-o --output", "output", "md, csv, json, jsonl", choice(*_OUTPUTS), "FORM", "md"),)
+
+COMMAND = Command(
+    "bench",
+    "Measure tokens per second and peak memory, in llama-bench's form. N,... is also N-M, N-M+STEP or N-M*FACTOR.",
+    {"Tests": _TESTS, "Model": _MODEL, "Output": _OUTPUT},
+    (
+        "-m model.gguf",
+        "-m model.gguf -p 128,512 -n 32 -t 1,2 -r 3",
+        "-m model.gguf -pg 512,64 -d 0,4096 -o jsonl",
+    ),
+    _bench,
+    takes_llama_flags=True,
+)
