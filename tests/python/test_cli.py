@@ -135,6 +135,16 @@ def test_bench_md() -> None:
     assert all(re.fullmatch(r"[0-9.]+ ± [0-9.]+", row[6]) for row in cells)
 
 
+def test_bench_settings_and_pairs() -> None:
+    """What differs between rows is a column; -pg is a prompt and decoding in one test."""
+    lines = out(
+        *QUICK, "-p", 0, "-n", 0, "-pg", "8,4", "-b", "4,8", "-ctk", "f16,q8_0", "-fa", "0,1"
+    ).splitlines()
+    rows = [[c.strip() for c in line.strip("|").split("|")] for line in (lines[0], *lines[2:])]
+    assert rows[0][5:8] == ["n_batch", "type_k", "test"]
+    assert [row[5:8] for row in rows[1:]] == [[b, t, "pp8+tg4"] for b in "48" for t in ("f16", "int8")]
+
+
 def test_bench_for_programs() -> None:
     flags = ["-p", 8, "-n", 0, "-t", 1, "-o"]
     (row,) = json.loads(out(*QUICK, *flags, "json"))
@@ -187,6 +197,14 @@ def test_perplexity(tiny, tmp_path) -> None:
     for source in (["-f", tmp_path / "t.txt"], ["--tokens", tmp_path / "t.npy"]):
         done = run("perplexity", *source, "--window", 32, "--chunks", 4)
         assert done.stdout.decode().startswith(f"perplexity {want:.4f}") and done.stderr.count(b"\n") == 4
+
+
+def test_perplexity_windows(tmp_path) -> None:
+    """-c is the window, as in llama-perplexity, unless --window says otherwise."""
+    (tmp_path / "t.txt").write_text("NAME\n       ls - list directory contents\n" * 30)
+    flags = ["perplexity", "-f", tmp_path / "t.txt"]
+    assert out(*flags, "-c", 64) == out(*flags, "--window", 64) != out(*flags, "-c", 64, "--window", 32)
+    assert re.search(rb"has \d+ tokens, expected a window of 512", run(*flags, "--chunks", 1, code=1).stderr)
 
 
 def test_kernels() -> None:

@@ -135,12 +135,15 @@ def _human(n: int, unit: str, base: int, names: str) -> str:
     return f"{value:.2f} {names[index]}{unit}"
 
 
-_COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
+_Columns = dict[str, Callable[[dict[str, Any]], str]]
+_SETTINGS: _Columns = {
     "model": lambda r: r["model_type"],
     "size": lambda r: _human(r["model_size"], "iB", 1024, "KMG"),
     "params": lambda r: _human(r["model_n_params"], "", 1000, "KMB"),
     "backend": lambda r: r["backends"],
     "threads": lambda r: str(r["n_threads"]),
+}
+_FIGURES: _Columns = {
     "test": lambda r: (
         "+".join(f"{kind}{r[n]}" for kind, n in (("pp", "n_prompt"), ("tg", "n_gen")) if r[n])
         + (f" @ d{r['n_depth']}" if r["n_depth"] else "")
@@ -151,11 +154,13 @@ _COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
-def _write_md(results: Iterator[dict[str, Any]]) -> None:
-    print("| " + " | ".join(_COLUMNS) + " |")
-    print("| " + " | ".join("---" if name in ("model", "backend") else "---:" for name in _COLUMNS) + " |")
+def _write_md(results: Iterator[dict[str, Any]], more_settings: list[str]) -> None:
+    more: _Columns = {name: lambda r, name=name: str(r[name]) for name in more_settings}
+    columns = _SETTINGS | more | _FIGURES
+    print("| " + " | ".join(columns) + " |")
+    print("| " + " | ".join("---" if name in ("model", "backend") else "---:" for name in columns) + " |")
     for r in results:
-        print("| " + " | ".join(cell(r) for cell in _COLUMNS.values()) + " |", flush=True)
+        print("| " + " | ".join(cell(r) for cell in columns.values()) + " |", flush=True)
 
 
 def _write_csv(results: Iterator[dict[str, Any]]) -> None:
@@ -178,16 +183,19 @@ def _write_jsonl(results: Iterator[dict[str, Any]]) -> None:
         print(json.dumps(r), flush=True)
 
 
-_OUTPUTS = {"md": _write_md, "csv": _write_csv, "json": _write_json, "jsonl": _write_jsonl}
+_FOR_PROGRAMS = {"csv": _write_csv, "json": _write_json, "jsonl": _write_jsonl}
 
 
 def _bench(args: SimpleNamespace) -> None:
     tests = _tests(args)
     force_isa(args)
-    args.cache = kv_type(args)
-    if isinstance(args.cache, str):
-        args.cache = [args.cache]
-    _OUTPUTS[args.output](_results(args, tests))
+    args.cache = kv_type(args) or ["f16"]
+    results = _results(args, tests)
+    if args.output == "md":
+        told = {"n_batch": args.batch_size != [512], "type_k": args.cache != ["f16"]}
+        _write_md(results, [name for name, unusual in told.items() if unusual])
+    else:
+        _FOR_PROGRAMS[args.output](results)
 
 
 _COUNTS = ranges(0, _MAX_TOKENS)
@@ -224,7 +232,9 @@ _MODEL = (
     HEAD_BITS,
     ISA,
 )
-_OUTPUT = (Option("-o --output", "output", "md, csv, json, jsonl", choice(*_OUTPUTS), "FORM", "md"),)
+_OUTPUT = (
+    Option("-o --output", "output", "md, csv, json, jsonl", choice("md", *_FOR_PROGRAMS), "FORM", "md"),
+)
 
 COMMAND = Command(
     "bench",

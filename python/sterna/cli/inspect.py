@@ -21,8 +21,9 @@ _MAX_VALUE = 100  # characters of a metadata value that are printed
 
 
 def _fields(object: Any) -> dict[str, Any]:
-    """The properties of one of the module's plain results."""
-    return {name: getattr(object, name) for name in dir(object) if not name.startswith("_")}
+    """The properties of one of the module's results; not its methods and arrays."""
+    values = {name: getattr(object, name) for name in dir(object) if not name.startswith("_")}
+    return {name: value for name, value in values.items() if isinstance(value, (str, int, float, list))}
 
 
 def _printable(value: Any) -> str:

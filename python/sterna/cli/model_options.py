@@ -82,7 +82,7 @@ MODEL = (
 
 
 def kv_type(args: SimpleNamespace) -> Any:
-    """What --kv-type, -ctk and -ctv agree on: a name, or a list where they may be repeated; f16 without them."""
+    """What --kv-type, -ctk and -ctv agree on: a name, a list where they may be repeated; None without them."""
     given = {"--kv-type": args.kv_type, "-ctk": args.cache_k, "-ctv": args.cache_v}
     asked = {name: value for name, value in given.items() if value}
     values = list(asked.values())
@@ -92,7 +92,7 @@ def kv_type(args: SimpleNamespace) -> Any:
         )
     if values and "int8" in values[0] and not args.kv_type:
         status_line("note: the KV cache is int8 here where llama.cpp has q8_0, keys and values both")
-    return values[0] if values else "f16"
+    return values[0] if values else None
 
 
 def force_isa(args: SimpleNamespace) -> None:
@@ -112,7 +112,7 @@ def load(args: SimpleNamespace, name: str | None, **options: Any) -> Model:
             name,
             pre=args.pre,
             activation=args.activation,
-            kv_type=kv_type(args),
+            kv_type=kv_type(args) or "f16",
             head_bits=args.head_bits,
             progress=_show_progress if on_terminal() else None,
             **{"screen": args.screen, **options},

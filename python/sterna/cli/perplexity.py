@@ -56,6 +56,10 @@ def _perplexity(args: SimpleNamespace) -> None:
         default = _DEFAULT_WINDOW if args.ctx_size is None else model.info.n_ctx
         window = args.window or default
         tokens = _token_ids(args, model)
+        if len(tokens) < window:
+            raise ValueError(
+                f"the text has {len(tokens)} tokens, expected a window of {window}; use --window N"
+            )
         if args.chunks > 0:
             tokens = tokens[: args.chunks * window]
 
