@@ -40,7 +40,7 @@ def find_command(name: str) -> Command:
         raise UsageError(
             f"{shown(name)[1:-1]}: got an option, expected a command before it, like: sterna run {name}"
         )
-    raise UsageError(f"{shown(name)}: no such command{similar(name, list(COMMANDS))} (usage: sterna --help)")
+    raise UsageError(f"{shown(name)}: no such command{similar(name, list(COMMANDS))}")
 
 
 def _help(words: list[str]) -> None:
@@ -95,7 +95,8 @@ def _run(words: list[str]) -> int:
         status_line()
         return EXIT_INTERRUPTED
     except UsageError as e:
-        status_line(f"sterna: error: {one_line(e)}")
+        command = f"{words[0]} " if words[0] in COMMANDS else ""
+        status_line(f"sterna: error: {one_line(e)} (usage: sterna {command}--help)")
         return EXIT_USAGE
     except (ValueError, TypeError, OSError, EOFError, ImportError, MemoryError, UnsupportedError) as e:
         status_line(f"sterna: error: {one_line(e)}")

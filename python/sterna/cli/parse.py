@@ -37,9 +37,6 @@ class _Parser:
         for option in self.options.values():
             self.values.setdefault(option.dest, [] if option.repeat else option.default)
 
-    def fail(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (usage: sterna {self.command.name} --help)")
-
     def known(self, name: str) -> Option | LlamaFlag | None:
         """Long names may be written with underscores, as llama.cpp allows."""
         if name.startswith("--"):
@@ -82,13 +79,13 @@ class _Parser:
     def unknown(self, word: str) -> NoReturn:
         glued = re.fullmatch(r"(-[a-z]+)([0-9.]+)", word)
         if glued and self.known(glued[1]):
-            self.fail(f"{word}: no such option; did you mean {glued[1]} {glued[2]}?")
-        self.fail(f"{shown(word)[1:-1]}: no such option{similar(word, list(self.options))}")
+            raise UsageError(f"{word}: no such option; did you mean {glued[1]} {glued[2]}?")
+        raise UsageError(f"{shown(word)[1:-1]}: no such option{similar(word, list(self.options))}")
 
     def own(self, option: Option, name: str, attached: str | None) -> None:
         if option.read is None:
             if attached is not None:
-                self.fail(f"{name}: got the value {shown(attached)}, expected none")
+                raise UsageError(f"{name}: got the value {shown(attached)}, expected none")
             self.values[option.dest] = option.sets
             return
         if attached is None and option.bare is not None and not self.next_is(r"[+-]?[0-9]+"):
@@ -98,7 +95,7 @@ class _Parser:
         try:
             value = option.read(word)
         except ValueError as e:
-            self.fail(f"{name}: got {shown(word)}, expected {e}")
+            raise UsageError(f"{name}: got {shown(word)}, expected {e}") from None
         if not option.repeat:
             self.values[option.dest] = value
         elif isinstance(value, list):
@@ -113,7 +110,7 @@ class _Parser:
         if attached is not None:
             return attached
         if not self.words:
-            self.fail(f"{name}: got no value, expected {what}")
+            raise UsageError(f"{name}: got no value, expected {what}")
         return self.words.pop()
 
     def foreign(self, flag: LlamaFlag, name: str, attached: str | None) -> None:
@@ -126,12 +123,16 @@ class _Parser:
         elif pattern:
             value = self.value(name, attached, "one, as in llama.cpp")
         elif value is not None:
-            self.fail(f"{name}: got the value {shown(value)}, expected none")
+            raise UsageError(f"{name}: got the value {shown(value)}, expected none")
         if reason := flag.refusal(command, value):
-            self.fail(f"{name}{'' if value is None else ' ' + shown(value)[1:-1]}: {reason}")
+            raise UsageError(f"{name}{'' if value is None else ' ' + shown(value)[1:-1]}: {reason}")
         if value is not None and not all(re.fullmatch(pattern, part, re.DOTALL) for part in value.split(",")):
-            expected = "a number" if pattern == NUMBER else "one of " + pattern.replace("|", ", ")
-            self.fail(f"{name}: got {shown(value)}, expected {expected}")
+            expected = (
+                "a number"
+                if pattern == NUMBER
+                else "one of " + pattern.replace("[0-9]+", "a number").replace("|", ", ")
+            )
+            raise UsageError(f"{name}: got {shown(value)}, expected {expected}")
         if value is not None and "," in value and command == "bench":
             self.notes.append(f"{name} {value} changes nothing here: measured once")
 
@@ -148,7 +149,7 @@ class _Parser:
             hint = f"; did you mean -m {word}?"
         elif "-p" in self.options and self.command.name in ("run", "chat"):
             hint = f"; did you mean -p {shown(word)}?"
-        self.fail(f"{shown(word)}: got a word without an option{hint}")
+        raise UsageError(f"{shown(word)}: got a word without an option{hint}")
 
 
 def parse(command: Command, words: list[str]) -> SimpleNamespace:

@@ -51,7 +51,7 @@ def _token_ids(args: SimpleNamespace, model: Model) -> npt.NDArray[np.integer]:
 def _perplexity(args: SimpleNamespace) -> None:
     exclusive({"-f": args.file, "--tokens": args.tokens})
     if args.file is None and args.tokens is None:
-        raise UsageError("no text: expected -f FILE or --tokens FILE.npy (usage: sterna perplexity --help)")
+        raise UsageError("no text: expected -f FILE or --tokens FILE.npy")
     with load_model(args, screen="off") as model:  # all logits are needed
         default = _DEFAULT_WINDOW if args.ctx_size is None else model.info.n_ctx
         window = args.window or default

@@ -56,8 +56,7 @@ def _run(args: SimpleNamespace) -> None:
     prompt = prompt_text(args)
     if prompt is None:
         raise UsageError(
-            "no prompt: expected -p TEXT, or -f FILE (- is standard input); for a conversation use sterna chat "
-            "(usage: sterna run --help)"
+            "no prompt: expected -p TEXT, or -f FILE (- is standard input); for a conversation use sterna chat"
         )
     system, template = system_message(args), template_text(args)
     show_warnings_once()
