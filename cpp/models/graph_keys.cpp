@@ -120,13 +120,11 @@ constexpr std::string_view kKnown[] = {
 struct IsNeutral {
   double neutral;
   bool operator()(const std::string& x) const { return x.empty(); }
+  bool operator()(double x) const { return x == 0 || x == neutral; }
   template <class T>
+    requires requires(const T& x) { x.size(); }
   bool operator()(const T& x) const {
-    return double(x) == 0 || double(x) == neutral;
-  }
-  template <class T>
-  bool operator()(const std::vector<T>& x) const {
-    return std::all_of(x.begin(), x.end(), [&](const T& e) { return (*this)(e); });
+    return std::all_of(x.begin(), x.end(), [&](const auto& e) { return (*this)(e); });
   }
 };
 

@@ -6,32 +6,41 @@ with sterna.load("model.gguf") as model:
     print(model.generate("Once upon a time", max_tokens=64))
 """
 
-from ._core import (
-    Completion,
-    GgufFile,
-    GgufTensor,
-    IsaInfo,
-    KernelExplanation,
-    KernelInfo,
-    KernelTiming,
-    ModelInfo,
-    ScreenStats,
-    TensorInfo,
-    Token,
-    cpu_name,
-    isas,
-    kernels,
-    usable_cpus,
-    version,
-)
-from .cpu import explain_kernels, force_isa, set_kernel_choice
-from .errors import UnsupportedError
-from .golden import selftest
-from .matmul import PackedWeights, dequantize, pack, pack_bcq
-from .model import GenerateOptions, Model, load, open_gguf
-from .tokenizer import Tokenizer
+from __future__ import annotations
 
-__version__ = version()
+from importlib import import_module
+
+TYPE_CHECKING = (
+    False  # for type checkers True; importing typing would take a third of the time of this import
+)
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._core import (
+        Completion,
+        GgufFile,
+        GgufTensor,
+        IsaInfo,
+        KernelExplanation,
+        KernelInfo,
+        KernelTiming,
+        ModelInfo,
+        ScreenStats,
+        TensorInfo,
+        Token,
+        cpu_name,
+        isas,
+        kernels,
+        usable_cpus,
+    )
+    from .cpu import explain_kernels, force_isa, set_kernel_choice
+    from .errors import UnsupportedError
+    from .golden import selftest
+    from .matmul import PackedWeights, dequantize, pack, pack_bcq
+    from .model import GenerateOptions, Model, load, open_gguf
+    from .tokenizer import Tokenizer
+
+    __version__: str
 
 __all__ = [
     "Completion",
@@ -65,3 +74,43 @@ __all__ = [
     "set_kernel_choice",
     "usable_cpus",
 ]
+
+# Where the names above come from; they are imported when they are first used (PEP 562), numpy among the costs.
+_HOME = {
+    "cpu": "explain_kernels force_isa set_kernel_choice",
+    "errors": "UnsupportedError",
+    "golden": "selftest",
+    "matmul": "PackedWeights dequantize pack pack_bcq",
+    "model": "GenerateOptions Model load open_gguf",
+    "tokenizer": "Tokenizer",
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
+_SUBMODULES = (
+    "_core",
+    "chat_template",
+    "cli",
+    "cpu",
+    "errors",
+    "golden",
+    "matmul",
+    "model",
+    "template",
+    "tokenizer",
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return import_module(f".{name}", __name__)
+    if name == "__version__":
+        value = import_module("._core", __name__).version()
+    elif name in __all__:
+        value = getattr(import_module(f".{_MODULE_OF.get(name, '_core')}", __name__), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_SUBMODULES})

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
-from . import _core
-from .cli_common import add_head_flags, status_line
-from .errors import UnsupportedError
-from .model import PACKAGED_MODEL, Model, load, open_gguf
+import sterna
+
+from .generation import exclusive
+from .model_options import HEAD, ISA, OVERRIDES, cache_options, force_isa, load
+from .options import Command, Option, path
+from .streams import status_line
+
+if TYPE_CHECKING:
+    from .._core import GgufFile
+    from ..model import Model
 
 _MAX_VALUE = 100  # characters of a metadata value that are printed
 
@@ -28,25 +34,17 @@ def _printable(value: Any) -> str:
     return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}... ({len(text)} characters)"
 
 
-def _load(args: argparse.Namespace) -> tuple[Model | None, str]:
+def _load(args: SimpleNamespace, file: str | None) -> tuple[Model | None, str]:
     """The model for its choice of kernels, or the reason why there is none."""
     if args.no_load:
         return None, ""
     try:
-        return load(
-            args.model,
-            n_ctx=32,
-            pre=args.pre,
-            activation=args.activation,
-            kv_type=args.kv_type,
-            screen=args.screen,
-            head_bits=args.head_bits,
-        ), ""
-    except (ValueError, UnsupportedError) as e:
+        return load(args, file, n_ctx=32), ""
+    except (ValueError, sterna.UnsupportedError) as e:
         return None, str(e)
 
 
-def _print(file: _core.GgufFile, model: Model | None) -> None:
+def _print(file: GgufFile, model: Model | None) -> None:
     print(f"{file.path}: GGUF version {file.version}, {file.file_bytes} bytes\n")
     for key in file.keys():  # noqa: SIM118  (not a mapping)
         print(f"{key} = {_printable(file[key])}")
@@ -72,12 +70,12 @@ def _print(file: _core.GgufFile, model: Model | None) -> None:
             print(f"warning: {warning}")
 
 
-def _inspect(args: argparse.Namespace) -> None:
-    if args.isa:
-        _core.force_isa(args.isa)
-    args.model = args.model or args.path
-    file = open_gguf(args.model or PACKAGED_MODEL)
-    model, reason = _load(args)
+def _inspect(args: SimpleNamespace) -> None:
+    exclusive({"FILE": args.file, "-m": args.model})
+    force_isa(args)
+    name = args.model if args.file is None else args.file
+    file = sterna.open_gguf(sterna.model.PACKAGED_MODEL if name is None else name)
+    model, reason = _load(args, name)
     if args.json:
         result = {
             "path": file.path,
@@ -96,17 +94,17 @@ def _inspect(args: argparse.Namespace) -> None:
         status_line(f"this file cannot be run: {reason}")
 
 
-def add_inspect(commands: Any) -> None:
-    p = commands.add_parser("inspect", help="metadata, tensors, kernels of a GGUF file", allow_abbrev=False)
-    p.add_argument(
-        "path", nargs="?", default=None, help="GGUF file; default: the small model in this package"
-    )
-    p.add_argument("-m", "--model", default=None, help="the same")
-    p.add_argument("--json", action="store_true", help="everything, for programs")
-    p.add_argument("--no-load", action="store_true", help="the file only, not the choice of kernels")
-    p.add_argument("--pre", default="", help="override the pre-tokenizer")
-    p.add_argument("--activation", default="", help="override the FFN activation: relu2 or silu")
-    p.add_argument("--kv-type", default="f16", metavar="TYPE", help="KV cache: f16, or int8: half the memory")
-    add_head_flags(p)
-    p.add_argument("--isa", default="", help="as if only this instruction set and those below it were there")
-    p.set_defaults(function=_inspect)
+_FILE = (
+    Option("-m --model", "model", "GGUF file; default: the small model in this package", path, "FILE"),
+    Option("--json", "json", "everything, for programs", default=False),
+    Option("--no-load", "no_load", "the file only, not the choice of kernels", default=False),
+)
+
+COMMAND = Command(
+    "inspect",
+    "Show what is in a GGUF file, and which kernel each tensor will use and why.",
+    {"File": _FILE, "Model": (*cache_options(), *OVERRIDES, *HEAD, ISA)},
+    ("model.gguf", "--no-load model.gguf", "--json model.gguf > model.json"),
+    _inspect,
+    operand=Option("", "file", "GGUF file", path, "FILE"),
+)
