@@ -7,7 +7,8 @@ from support_table import in_readme
 from tree import CPP_SUFFIXES, ROOT, files, is_output
 
 TOP = {
-    "CMakeLists.txt", "CMakePresets.json", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE",
+    "CMakeLists.txt", "CMakePresets.json", "pyproject.toml", "README.md",
+    "SECURITY.md", "CHANGELOG.md", "LICENSE",
     "include", "cpp", "python", "tests", "bench", "third_party",
 }  # fmt: skip
 MAX_LINES = 600
