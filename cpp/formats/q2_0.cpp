@@ -8,6 +8,12 @@
 // Value   d * (code - 1): -d, 0, +d, +2d.
 // Fold    activations int8 in blocks of G; isum = sum (code - 1) * a, |isum| <= 2^15;
 //         acc = fma(float(isum), d * a_scale, acc).
+// Choice  The activations could have a scale per 32 (llama.cpp), which rounds them less. A trained 8 M model with
+//         groups of 64 (128 windows of 512 tokens) has perplexity 9.6477 with float activations, 9.6477 with
+//         blocks of 64 and 9.6482 with 32; its logits are off by 0.85 and 0.71 % of their spread in rms. AVX2
+//         kernels with a scale of both kinds per 32 execute 1.17 times the instructions for one token and
+//         1.29 times for 128 (6144 x 2048; in time 1.15 and 1.15 to 1.3 times, best and median of interleaved
+//         calls on a busy machine). So the weights' block it is.
 // Example 00 38 E4 00 ... 40 -> e0..3 = -0.5, 0, 0.5, 1; last element 0; all others -0.5
 #include "formats/codec.h"
 
