@@ -125,7 +125,7 @@ void call(Input& in, Model& m) {
     case 5: {
       const std::string s = text(in);
       const auto ids = m.tokenize(s, in.byte() % 2, in.byte() % 2);
-      (void)m.detokenize(ids, in.byte() % 2);
+      if (ids.ok()) (void)m.detokenize(ids.value(), in.byte() % 2);
       return;
     }
     default: (void)m.is_eog(token(in, m));
