@@ -220,6 +220,7 @@ const char* PackedWeights::kernel() const { return impl_->weights[0].kernel.c_st
 
 Status dequantize(const char* format, std::span<const uint8_t> data, size_t row_elems, std::span<float> out) {
   return public_call("dequantize", [&](FloatEnvironment&) -> Status {
+    if (!format) format = "";
     const formats::Format* f = formats::by_name(format);
     if (!f) return Status(Code::kUnsupported, std::string("[dequantize] unknown format '") + format + "'");
     if (row_elems == 0 || row_elems % f->block_elems || out.size() % row_elems)

@@ -17,7 +17,7 @@ double seconds(Clock::time_point from) { return std::chrono::duration<double>(Cl
 constexpr int kMaxLookup = 64;
 
 Status check(const GenerateOptions& o) {
-  const auto bad = [](const std::string& name, double got, const char* expected) {
+  const auto bad = [](const std::string& name, auto got, const char* expected) {
     return Status(Code::kInvalidArgument,
                   "[generate] " + name + ", got " + std::to_string(got) + ", expected " + expected);
   };

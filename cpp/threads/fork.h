@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <thread>
 
 #include "sterna/status.h"
 
@@ -12,16 +13,17 @@ namespace sterna {
 /// Grows in every forked child.
 uint32_t fork_generation();
 
-/// One caller at a time, like a mutex; but in a child of a process whose other thread had its turn, where
-/// that turn never ends, taking is an error instead of waiting for ever.
+/// One caller at a time, like a mutex; but where waiting would be for ever, taking is an error: in a child of
+/// a process whose other thread had its turn, and for the thread whose turn it is (in a callback).
 class Turn {
  public:
-  /// kUnsupported in such a child.
+  /// kUnsupported in such a child, kInvalidArgument in a callback.
   Status take(const char* who);
   void give_back();
 
  private:
-  std::atomic<uint32_t> holder_{0};  // 0: free; else 1 + the holder's fork_generation()
+  std::atomic<uint32_t> holder_{0};        // 0: free; else 1 + the holder's fork_generation()
+  std::atomic<std::thread::id> thread_{};  // of the holder
 };
 
 /// The result of call(), a Status or Result, while it has the turn.

@@ -113,7 +113,8 @@ struct ModelInfo {
 };
 
 /// A model with one KV cache. Calls on one Model are serialized by the library; it may be moved between
-/// threads. After load() the file is not used any more. In a forked child the model works, in one thread; but
+/// threads. After load() the file is not used any more. A call from a callback of another one on the
+/// same Model that runs it is kInvalidArgument. In a forked child the model works, in one thread; but
 /// if another thread was using it at the time of the fork, each call there that runs it is kUnsupported.
 class Model {
  public:

@@ -1,6 +1,6 @@
 // How every public call of Sterna reports failure: a code a program can switch on and a message a person can
-// act on. The library never throws (not even std::bad_alloc), aborts or prints; a caller that ignores a
-// Result does not compile ([[nodiscard]]).
+// act on. The library never throws (not even std::bad_alloc), aborts or prints; compilers warn of
+// a Result or Status that is ignored ([[nodiscard]]).
 #pragma once
 
 #include <string>

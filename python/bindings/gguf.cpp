@@ -170,38 +170,36 @@ void init_tensor(nb::module_& m) {
 
 void init_gguf(nb::module_& m) {
   init_tensor(m);
-  auto file =
-      nb::class_<GgufFile>(m, "GgufFile",
-                           "A validated GGUF file: a mapping from metadata keys to values, in the file's "
-                           "order, and tensors. Made by sterna.open_gguf().")
-          .def_static("open", &open, nb::arg("path").none(), nb::sig("def open(path: object) -> GgufFile"),
-                      "See sterna.open_gguf().")
-          .def_prop_ro("path", [](const GgufFile& f) { return to_str(f.path()); })
-          .def_prop_ro("version", &GgufFile::version)
-          .def_prop_ro("file_bytes", &GgufFile::file_bytes, "All parts of a split file together.")
-          .def("keys", &keys, nb::sig("def keys(self) -> list[str]"))
-          .def("values", &values, nb::sig("def values(self) -> list[typing.Any]"))
-          .def("items", &items, nb::sig("def items(self) -> list[tuple[str, typing.Any]]"))
-          .def("get", &get, nb::arg("key").none(), nb::arg("default") = nb::none(),
-               nb::sig("def get(self, key: object, default: typing.Any = None) -> typing.Any"))
-          .def("__getitem__", &value, nb::arg("key").none(),
-               nb::sig("def __getitem__(self, key: str) -> typing.Any"),
-               "A metadata value: int, float, bool, str or a list of one of these.")
-          .def(
-              "__contains__", [](const GgufFile& f, nb::handle key) { return find(f, key) != nullptr; },
-              nb::arg("key").none(), nb::sig("def __contains__(self, key: object) -> bool"))
-          .def("__len__", [](const GgufFile& f) { return f.keys().size(); })
-          .def(
-              "__iter__", [](const GgufFile& f) { return nb::iter(keys(f)); },
-              nb::sig("def __iter__(self) -> collections.abc.Iterator[str]"))
-          .def("tensors", &tensors, nb::rv_policy::reference_internal,
-               "All tensors, in the file's order. They keep the file open.")
-          .def("tensor", &tensor, nb::arg("name").none(), nb::rv_policy::reference_internal,
-               nb::sig("def tensor(self, name: str) -> GgufTensor"), "One of them.")
-          .def("__repr__", [](nb::handle self) {
-            return repr_of(self, {"path", "version", "file_bytes"});
-          });
-  nb::module_::import_("collections.abc").attr("Mapping").attr("register")(file);
+  nb::class_<GgufFile>(m, "GgufFile",
+                       "A validated GGUF file: a mapping from metadata keys to values, in the file's "
+                       "order, and tensors. Made by sterna.open_gguf().")
+      .def_static("open", &open, nb::arg("path").none(), nb::sig("def open(path: object) -> GgufFile"),
+                  "See sterna.open_gguf().")
+      .def_prop_ro("path", [](const GgufFile& f) { return to_str(f.path()); })
+      .def_prop_ro("version", &GgufFile::version)
+      .def_prop_ro("file_bytes", &GgufFile::file_bytes, "All parts of a split file together.")
+      .def("keys", &keys, nb::sig("def keys(self) -> list[str]"))
+      .def("values", &values, nb::sig("def values(self) -> list[typing.Any]"))
+      .def("items", &items, nb::sig("def items(self) -> list[tuple[str, typing.Any]]"))
+      .def("get", &get, nb::arg("key").none(), nb::arg("default") = nb::none(),
+           nb::sig("def get(self, key: object, default: typing.Any = None) -> typing.Any"))
+      .def("__getitem__", &value, nb::arg("key").none(),
+           nb::sig("def __getitem__(self, key: str) -> typing.Any"),
+           "A metadata value: int, float, bool, str or a list of one of these.")
+      .def(
+          "__contains__", [](const GgufFile& f, nb::handle key) { return find(f, key) != nullptr; },
+          nb::arg("key").none(), nb::sig("def __contains__(self, key: object) -> bool"))
+      .def("__len__", [](const GgufFile& f) { return f.keys().size(); })
+      .def(
+          "__iter__", [](const GgufFile& f) { return nb::iter(keys(f)); },
+          nb::sig("def __iter__(self) -> collections.abc.Iterator[str]"))
+      .def("tensors", &tensors, nb::rv_policy::reference_internal,
+           "All tensors, in the file's order. They keep the file open.")
+      .def("tensor", &tensor, nb::arg("name").none(), nb::rv_policy::reference_internal,
+           nb::sig("def tensor(self, name: str) -> GgufTensor"), "One of them.")
+      .def("__repr__", [](nb::handle self) {
+        return repr_of(self, {"path", "version", "file_bytes"});
+      });
 }
 
 }  // namespace sterna::python

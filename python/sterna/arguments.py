@@ -68,21 +68,29 @@ def boolean(name: str, value: Any) -> bool:
 def string(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise wrong_type(name, value, "a str")
+    try:
+        value.encode()
+    except UnicodeEncodeError as e:
+        raise ValueError(
+            f"{name}, got a lone surrogate at {e.start}, expected text that is Unicode"
+        ) from None
     return value
 
 
 def strings(name: str, value: Any) -> list[str]:
     """One str or several."""
     if isinstance(value, str):
-        return [value]
+        return [string(name, value)]
     expected = "a str or a sequence of str"
-    if isinstance(value, (bytes, bytearray)) or not isinstance(value, Iterable):
+    if isinstance(value, (bytes, bytearray, Mapping)) or not isinstance(value, Iterable):
+        raise wrong_type(name, value, expected)
+    if isinstance(value, np.ndarray) and value.ndim != 1:
         raise wrong_type(name, value, expected)
     result = list(value)
     for item in result:
         if not isinstance(item, str):
             raise wrong_type(name, item, expected)
-    return result
+    return [string(name, item) for item in result]
 
 
 def function(name: str, value: Any) -> Callable[..., object]:

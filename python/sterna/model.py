@@ -33,6 +33,9 @@ from .turn import Turn
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+# Not where the module is made: no Python code may run there, lest it find the interpreter ending.
+Mapping.register(_core.GgufFile)
+
 PACKAGED_MODEL = Path(__file__).parent / "data" / "sterna-tiny.gguf"
 
 Prompt = str | Sequence[int] | npt.NDArray[np.integer]
@@ -268,7 +271,7 @@ class Model:
 
     def _prompt_ids(self, prompt: Prompt) -> npt.NDArray[np.int32]:
         if isinstance(prompt, str):  # not tokenize(): what is to be continued never ends with an eos
-            return _token_ids("prompt", self._open().prompt_tokens(prompt.encode()))
+            return _token_ids("prompt", self._open().prompt_tokens(string("prompt", prompt).encode()))
         if prompt is None or isinstance(prompt, (bytes, bytearray)):
             raise wrong_type("prompt", prompt, "a str or a sequence of integers (token ids)")
         return _token_ids("prompt", prompt)

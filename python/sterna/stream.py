@@ -98,7 +98,10 @@ def stream(turn: Turn, produce: Produce) -> Iterator[str]:
     turn.check()
     worker = _Worker(turn, produce)
     _workers.add(worker)
-    worker.start()
+    try:
+        worker.start()
+    except RuntimeError as e:  # Python's word for it
+        raise MemoryError("[stream] the system refused to start a thread") from e
     try:
         while (piece := worker.get()) is not None:
             yield piece

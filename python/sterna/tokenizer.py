@@ -28,7 +28,9 @@ class Tokenizer:
         """
         return cls(_core.Tokenizer.load(_encode_path(path), optional(string, "[load] pre", pre, "")))
 
-    def encode(self, text: str, add_special: bool = False, parse_special: bool = False) -> list[int]:
+    def encode(
+        self, text: str, add_special: bool | None = False, parse_special: bool | None = False
+    ) -> list[int]:
         """Token ids of a text.
 
         add_special: with bos and eos, if the file asks for them and the text does not have them already.
@@ -36,11 +38,11 @@ class Tokenizer:
         """
         return self._core.encode(
             string("[encode] text", text).encode(),
-            boolean("[encode] add_special", add_special),
-            boolean("[encode] parse_special", parse_special),
+            optional(boolean, "[encode] add_special", add_special, False),
+            optional(boolean, "[encode] parse_special", parse_special, False),
         )
 
-    def decode(self, ids: Sequence[int] | npt.NDArray[np.integer], special: bool = False) -> str:
+    def decode(self, ids: Sequence[int] | npt.NDArray[np.integer], special: bool | None = False) -> str:
         """The text of token ids. special: print control tokens too.
 
         It is the text that was encoded, except that some tokenizers (Qwen's) compose characters first (Unicode
@@ -51,7 +53,7 @@ class Tokenizer:
             raise ValueError(
                 f"[decode] token, got {array.min()} to {array.max()}, expected 0 to {len(self) - 1}"
             )
-        return self._core.decode(array, boolean("[decode] special", special))
+        return self._core.decode(array, optional(boolean, "[decode] special", special, False))
 
     def __len__(self) -> int:
         return len(self._core)

@@ -56,6 +56,19 @@ TEST_SUITE("unit") {
     turn.give_back();
   }
 
+  TEST_CASE("a callback that calls its own model is told so") {
+    Model m = load();
+    Code code = Code::kOk;
+    const std::vector<int32_t> one = {1};
+    const auto r = m.generate("ab", greedy(4), [&](const Token&) {
+      std::vector<float> out(m.info().n_vocab);
+      code = m.forward(one, out, {}).code();
+      return m.tokenize("ab", false, false).ok();
+    });
+    CHECK((r.ok() && r.value().tokens.size() == 4));
+    CHECK(code == Code::kInvalidArgument);
+  }
+
   TEST_CASE("turns are taken by one thread at a time") {
     Turn turn;
     std::atomic<int> inside{0}, most{0};
