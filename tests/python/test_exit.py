@@ -71,3 +71,15 @@ def test_daemon_threads(call) -> None:
     for end, (code, out, err) in zip(mine, results, strict=True):
         assert (code, out) == (ENDS[end], "bye\n"), err
         assert err == "" or ("mine" in end and err.endswith("AssertionError: mine\n")), err
+
+
+@pytest.mark.parametrize("delay", [0, 0.002, 0.005, 0.01, 0.02])
+def test_first_use_in_a_daemon_thread(delay) -> None:
+    """The interpreter ends while the module itself is being imported."""
+    code = f"""
+import threading, time, numpy, sterna
+threading.Thread(target=lambda: sterna.pack, daemon=True).start()
+time.sleep({delay})
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
