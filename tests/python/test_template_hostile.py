@@ -14,10 +14,25 @@ S = "{% set s = 'a' * 60000 %}"
 MILLION = "{% set s = 'a' * 1000000 %}{% set o = s ~ '' %}{% for i in range(99999) %}"
 LONG = "{% set l = range(90000) %}{% for i in l %}"
 SHARED = "{% set s = (1, 2) %}{% set o = (1, 2) %}" + "{% set s = (s, s) %}{% set o = (o, o) %}" * 60
+PARAMETERS = ", ".join(f"a{i}" for i in range(8000))
+NAME = "a" * 30000
 GROWING = "{% set ns = namespace(l=[], d={}, s='x', n=3) %}{% for i in range(99999) %}"
 
+KEEPING = [  # texts without an end to them, each from little
+    S + "{% for i in range(99999) %}{% filter d(s, true) %}{% endfilter %}{% endfor %}",
+    S + "{% for i in range(99999) %}{{ s }}{% endfor %}",
+    S + "{% macro f() %}{{ s }}{% endmacro %}{% for i in range(99999) %}{% call f() %}{% endcall %}{% endfor %}",
+    S + "{% for i in [range(9999)] recursive %}{{ loop(i) if i is iterable else s }}{% endfor %}",
+    S + "{% set x %}{% for i in range(99999) %}{% filter d(s, true) %}{% endfilter %}{% endfor %}{% endset %}",
+    GROWING + "{% macro f(" + NAME + ") %}{% set ns.l = [ns.l, " + NAME + "] %}{% endmacro %}{{ f() }}{% endfor %}",
+    GROWING + "{% set ns.l = [ns.l, loop." + NAME + "] %}{% endfor %}",
+]  # fmt: skip
 BOMBS = [
+    *KEEPING,
     # steps
+    "{% macro f(" + PARAMETERS + ") %}{% endmacro %}{% for i in range(99999) %}{{ f() }}{% endfor %}",
+    "{% macro f() %}{{ caller() }}{% endmacro %}"
+    "{% for i in range(99999) %}{% call(" + PARAMETERS + ") f() %}{% endcall %}{% endfor %}",
     "{% for i in range(1000000000) %}{% endfor %}",
     "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
     "{% for i in range(10 ** 30) %}{% endfor %}",
@@ -154,7 +169,7 @@ BOMBS = [
 
 
 def name(source: str) -> str:
-    return source[-60:] if source.startswith("{% set") else source[:60]
+    return source[-60:] if source.startswith(("{% set", "{% macro")) else source[:60]
 
 
 @pytest.mark.parametrize("source", BOMBS, ids=name)
@@ -186,7 +201,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 def test_memory_is_bounded() -> None:
     done = subprocess.run(
         [sys.executable, "-c", MEASURE],
-        input=json.dumps(BOMBS[::15]),
+        input=json.dumps([*KEEPING, *BOMBS[::15]]),
         capture_output=True,
         text=True,
         check=True,
