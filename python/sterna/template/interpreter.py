@@ -261,7 +261,7 @@ class Interpreter:
         budget = self.budget
         budget.steps -= 1
         if budget.steps < 0:
-            budget.fail()
+            budget.look()
         evaluate = _EXPRESSIONS.get(type(node))
         if evaluate is None:
             raise TemplateFault(f"the expression {type(node).__name__.lower()} is not for chat templates")
