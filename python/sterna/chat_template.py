@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from .chat_messages import normalise
 from .chat_tokens import encode
+from .template.budget import deadline
 from .template.text import literal
 
 _log = logging.getLogger("sterna")
@@ -87,15 +88,17 @@ def choose_template(tokenizer: Tokenizer, wanted: str | None, data: Mapping[str,
     return source
 
 
-def _check_shown(source: str, data: Mapping[str, Any], text: str) -> None:
-    """Raises ValueError if the template drops the tools or documents: the model would not know of them."""
+def _check_shown(source: str, data: Mapping[str, Any], text: str, until: float) -> None:
+    """Raises ValueError if the template drops the tools or documents: the model would not know of them. A
+    conversation that leaves no time to find out is let through.
+    """
     from .template.render import render
 
     for name in _NAMED_FOR:
         if not data.get(name):
             continue
         try:
-            shown = render(source, {**data, name: None}) != text
+            shown = render(source, {**data, name: None}, until) != text
         except ValueError:
             continue  # without them it fails, so they matter
         if not shown:
@@ -111,7 +114,8 @@ def build_prompt(
     variables: Mapping[str, Any],
 ) -> ChatPrompt:
     """Renders and encodes a conversation. Raises TypeError for data that is not plain, ValueError from the
-    template, for what it cannot show (tools, images), and for messages without role or content.
+    template (also if it takes more than budget.SECONDS), for what it cannot show (tools, images), and for
+    messages without role or content.
     """
     from .template.render import render  # with jinja2, which only chat needs
 
@@ -122,8 +126,9 @@ def build_prompt(
     for message in data["messages"]:
         if message["role"] in _ROLES:
             message["role"] = literal(message["role"])
-    text = render(source, data)
-    _check_shown(source, data, text)
+    until = deadline()
+    text = render(source, data, until)
+    _check_shown(source, data, text, until)
     tokens = encode(tokenizer, text)
     if info.add_bos and info.bos >= 0:  # once, whether or not the template writes it
         while tokens[:1] == [info.bos]:

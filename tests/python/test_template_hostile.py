@@ -6,6 +6,8 @@ import sys
 import time
 
 import pytest
+from fake_tokenizer import FakeTokenizer
+from sterna.chat_template import build_prompt
 from sterna.template import budget
 from sterna.template.render import render
 from sterna.template.source import MAX_SOURCE
@@ -14,10 +16,25 @@ S = "{% set s = 'a' * 60000 %}"
 MILLION = "{% set s = 'a' * 1000000 %}{% set o = s ~ '' %}{% for i in range(99999) %}"
 LONG = "{% set l = range(90000) %}{% for i in l %}"
 SHARED = "{% set s = (1, 2) %}{% set o = (1, 2) %}" + "{% set s = (s, s) %}{% set o = (o, o) %}" * 60
+PARAMETERS = ", ".join(f"a{i}" for i in range(8000))
+NAME = "a" * 30000
 GROWING = "{% set ns = namespace(l=[], d={}, s='x', n=3) %}{% for i in range(99999) %}"
 
+KEEPING = [  # texts without an end to them, each from little
+    S + "{% for i in range(9999) %}{% filter d(s, true) %}{% endfilter %}{% endfor %}",
+    S + "{% for i in range(9999) %}{{ s }}{% endfor %}",
+    S + "{% macro f() %}{{ caller() or s }}{% endmacro %}{% for i in range(9999) %}{% call f() %}{% endcall %}{% endfor %}",
+    S + "{% for i in [range(9999)] recursive %}{{ loop(i) if i is iterable else s }}{% endfor %}",
+    S + "{% set x %}{% for i in range(9999) %}{% filter d(s, true) %}{% endfilter %}{% endfor %}{% endset %}",
+    GROWING + "{% macro f(" + NAME + ") %}{% set ns.l = [ns.l, " + NAME + "] %}{% endmacro %}{{ f() }}{% endfor %}",
+    GROWING + "{% set ns.l = [ns.l, loop." + NAME + "] %}{% endfor %}",
+]  # fmt: skip
 BOMBS = [
+    *KEEPING,
     # steps
+    "{% macro f(" + PARAMETERS + ") %}{% endmacro %}{% for i in range(99999) %}{{ f() }}{% endfor %}",
+    "{% macro f() %}{{ caller() }}{% endmacro %}"
+    "{% for i in range(99999) %}{% call(" + PARAMETERS + ") f() %}{% endcall %}{% endfor %}",
     "{% for i in range(1000000000) %}{% endfor %}",
     "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
     "{% for i in range(10 ** 30) %}{% endfor %}",
@@ -154,7 +171,7 @@ BOMBS = [
 
 
 def name(source: str) -> str:
-    return source[-60:] if source.startswith("{% set") else source[:60]
+    return source[-60:] if source.startswith(("{% set", "{% macro")) else source[:60]
 
 
 @pytest.mark.parametrize("source", BOMBS, ids=name)
@@ -166,6 +183,46 @@ def test_every_bomb_is_an_error(source, monkeypatch) -> None:
         render(source, {})
     assert len(str(error.value)) < 5000
     assert time.process_time() - start < 1.5
+
+
+# Templates that are long only with a long conversation, or whose steps are.
+SLOW = [
+    "{% for m in messages %}{% for n in messages %}{% endfor %}{% endfor %}",
+    "{% set l = ['<&>'] * 130000 %}{{ l | map('e') | list | length }}",
+    "{% for i in range(90000) %}{{ 1.79e308 | round(1) is none }}{% endfor %}",
+    "{% macro f() %}{{ caller() }}{% endmacro %}{% for i in range(90000) %}"
+    + "{% call f() %}" * 20
+    + "x"
+    + "{% endcall %}" * 20
+    + "{% endfor %}",
+]
+
+
+@pytest.mark.parametrize("source", SLOW, ids=name)
+def test_a_long_conversation_buys_no_long_render(source) -> None:
+    start = time.process_time()
+    try:
+        render(source, {"messages": [""] * 190_000})
+    except ValueError as e:
+        assert "steps" in str(e) or "seconds" in str(e)
+    assert time.process_time() - start < budget.SECONDS + 0.5
+
+
+def test_the_clock_ends_what_steps_do_not(monkeypatch) -> None:
+    monkeypatch.setattr(budget, "SECONDS", 0.1)
+    start = time.process_time()
+    with pytest.raises(ValueError, match=r"it takes longer than 0.1 seconds, line 1$"):
+        render(SLOW[0], {"messages": [""] * 190_000})
+    assert time.process_time() - start < 0.4
+
+
+def test_all_renders_of_a_prompt_share_the_time(monkeypatch) -> None:
+    monkeypatch.setattr(budget, "SECONDS", 0.3)
+    source = "{% for i in range(10 if tools and documents else 90000) %}{% set x = range(9) %}{% endfor %}x"
+    data = {"tools": [{"name": "f"}], "documents": [{"t": "d"}], "padding": [0] * 100_000}
+    start = time.process_time()
+    assert build_prompt(FakeTokenizer(), [{"role": "user", "content": "hi"}], source, data).text == "x"
+    assert time.process_time() - start < 0.7
 
 
 MEASURE = """
@@ -186,7 +243,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 def test_memory_is_bounded() -> None:
     done = subprocess.run(
         [sys.executable, "-c", MEASURE],
-        input=json.dumps(BOMBS[::15]),
+        input=json.dumps([*KEEPING, *BOMBS[::15]]),
         capture_output=True,
         text=True,
         check=True,

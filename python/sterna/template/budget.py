@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import NoReturn
 
 STEPS = 400_000  # evaluated nodes, and elements made or compared: one to four microseconds each
 STEPS_PER_VALUE = 50  # of the conversation; the longest published templates need half of it
+MAX_STEPS = 2_000_000  # however long the conversation
+SECONDS = 2.0  # of this thread's own time, for steps that take longer: the last resort, as machines differ
+_STEPS_PER_LOOK = 500  # at the clock
 CHARACTERS = 12_000_000  # made, of at most five bytes each
 CHARACTERS_PER_CHARACTER = 12  # of the conversation
 SCANNED_PER_CHARACTER = 8  # as many are searched or compared in the time that making one takes
@@ -16,13 +20,20 @@ class TemplateFault(Exception):
     """What a template did wrong."""
 
 
+def deadline() -> float:
+    """For all that is rendered for one prompt, on the clock of this thread."""
+    return time.thread_time() + SECONDS
+
+
 class Budget:
     """Counts down; whatever is asked for beyond the end is a TemplateFault. Nothing is ever given back: what
     a template makes in all its life is bounded, so what it holds is, too.
     """
 
-    def __init__(self, values: int = 0, characters: int = 0) -> None:
-        self.steps = STEPS + STEPS_PER_VALUE * values
+    def __init__(self, values: int = 0, characters: int = 0, until: float | None = None) -> None:
+        self.steps = 0  # left until the clock is looked at
+        self._rest = min(STEPS + STEPS_PER_VALUE * values, MAX_STEPS)
+        self._until = deadline() if until is None else until
         self.characters = CHARACTERS + CHARACTERS_PER_CHARACTER * characters
         self._depth = 0
 
@@ -40,7 +51,20 @@ class Budget:
         """Before `n` elements are made, compared or passed over."""
         self.steps -= n
         if self.steps < 0:
+            self.look()
+
+    def look(self) -> None:
+        """At the clock, when `steps` is below 0; then there are more, or an error."""
+        left = self.steps_left()
+        if left < 0:
             self.fail()
+        if time.thread_time() > self._until:
+            raise TemplateFault(f"it takes longer than {SECONDS:g} seconds")
+        self.steps = min(left, _STEPS_PER_LOOK)
+        self._rest = left - self.steps
+
+    def steps_left(self) -> int:
+        return self.steps + self._rest
 
     def make(self, n: int) -> None:
         """Before text of `n` characters is made."""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _WORD_BEGINNINGS = re.compile(r"([-\s({\[<]+)")  # where Jinja's title begins a word
 _DIGITS = 400  # of a number in text, which may be a float without exponent
+_STEPS_OF_ESCAPE = 10
+_STEPS_OF_ROUND = 4  # of the largest numbers
 _HTML = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("'", "&#39;"), ('"', "&#34;"))
 
 
@@ -129,6 +131,7 @@ def wordcount(run: Run, s: Any) -> int:
 
 def escape(run: Run, value: Any) -> str:
     text = to_text(run.budget, value)
+    run.budget.step(_STEPS_OF_ESCAPE)
     for plain, escaped in _HTML:
         text = strings.replace(run.budget, text, plain, escaped)
     return text
@@ -194,6 +197,7 @@ def absolute(run: Run, x: Any) -> Any:
 
 
 def round_filter(run: Run, value: Any, precision: Any = 0, method: Any = "common") -> Any:
+    run.budget.step(_STEPS_OF_ROUND)
     if method not in ("common", "ceil", "floor"):
         raise TemplateFault("round: method must be common, ceil or floor")
     if not is_number(value) or not -30 <= _whole(precision, "a precision") <= 30:

@@ -69,7 +69,7 @@ def percent(budget: Budget, text: str, values: Any) -> str:
             if not isinstance(values, dict):
                 raise TemplateFault("a format with names needs a mapping")
             pieces.append(
-                _converted(budget, values.get(match["key"], Undefined(f"no {match['key']!r}")), match)
+                _converted(budget, values.get(match["key"], Undefined(f"no {match['key'][:64]!r}")), match)
             )
         else:
             if used >= len(positional):

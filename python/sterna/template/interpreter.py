@@ -44,6 +44,24 @@ class Scope:
         return Undefined(f"'{name[:64]}' is undefined")
 
 
+class Output:
+    """What statements write. Each text is paid for here, whoever made it: it may be the same one many times."""
+
+    __slots__ = ("_budget", "_pieces")
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._pieces: list[str] = []
+
+    def emit(self, text: str) -> None:
+        self._budget.make(len(text))
+        self._pieces.append(text)
+
+    def text(self) -> str:
+        self._budget.make(sum(map(len, self._pieces)))
+        return concat(self._pieces)
+
+
 class Interpreter:
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
@@ -53,13 +71,13 @@ class Interpreter:
 
     def render(self, tree: nodes.Template, variables: Mapping[str, Any]) -> str:
         functions = {name: Function(name, make(self)) for name, make in GLOBALS.items()}
-        out: list[str] = []
+        out = Output(self.budget)
         self._run(tree.body, Scope(Scope(None, functions), dict(variables)), out)
-        return concat(out)
+        return out.text()
 
     # --- statements ---------------------------------------------------------------------------------------
 
-    def _run(self, body: list[nodes.Node], scope: Scope, out: list[str]) -> str | None:
+    def _run(self, body: list[nodes.Node], scope: Scope, out: Output) -> str | None:
         """Runs statements until the end, or until one of them is break or continue, which it returns."""
         for node in body:
             self.budget.step()
@@ -73,41 +91,38 @@ class Interpreter:
         return None
 
     def _text_of(self, body: list[nodes.Node], scope: Scope) -> str:
-        out: list[str] = []
+        out = Output(self.budget)
         with self.budget:
             self._run(body, scope, out)
-        self.budget.make(sum(map(len, out)))
-        return concat(out)
+        return out.text()
 
-    def _output(self, node: nodes.Output, scope: Scope, out: list[str]) -> None:
+    def _output(self, node: nodes.Output, scope: Scope, out: Output) -> None:
         for child in node.nodes:
             if isinstance(child, nodes.TemplateData):
-                text: str = child.data
+                out.emit(child.data)
             else:
                 self.line = child.lineno
-                text = to_text(self.budget, self.evaluate(child, scope))
-            self.budget.make(len(text))
-            out.append(text)
+                out.emit(to_text(self.budget, self.evaluate(child, scope)))
 
-    def _if(self, node: nodes.If, scope: Scope, out: list[str]) -> str | None:
+    def _if(self, node: nodes.If, scope: Scope, out: Output) -> str | None:
         for branch in (node, *node.elif_):
             self.line = branch.lineno
             if truth(self.evaluate(branch.test, scope)):
                 return self._run(branch.body, scope, out)
         return self._run(node.else_, scope, out)
 
-    def _for(self, node: nodes.For, scope: Scope, out: list[str]) -> str | None:
+    def _for(self, node: nodes.For, scope: Scope, out: Output) -> str | None:
         items = elements(self.budget, self.evaluate(node.iter, scope))
         return self._loop(node, items, scope, out, 0)
 
     def _loop(
-        self, node: nodes.For, items: list[Any], scope: Scope, out: list[str], depth: int
+        self, node: nodes.For, items: list[Any], scope: Scope, out: Output, depth: int
     ) -> str | None:
-        def recurse(inner: Any) -> str:
-            inner_out: list[str] = []
+        def recurse(inner: Any, /) -> str:
+            inner_out = Output(self.budget)
             with self.budget:
                 self._loop(node, elements(self.budget, inner), scope, inner_out, depth + 1)
-            return concat(inner_out)
+            return inner_out.text()
 
         chosen = iter(items) if node.test is None else self._chosen(node, items, scope)
         loop = Loop(chosen, depth, recurse if node.recursive else None)
@@ -129,42 +144,42 @@ class Interpreter:
             if truth(self.evaluate(node.test, inner)):
                 yield item
 
-    def _break(self, node: nodes.Break, scope: Scope, out: list[str]) -> str:
+    def _break(self, node: nodes.Break, scope: Scope, out: Output) -> str:
         return _BREAK
 
-    def _continue(self, node: nodes.Continue, scope: Scope, out: list[str]) -> str:
+    def _continue(self, node: nodes.Continue, scope: Scope, out: Output) -> str:
         return _CONTINUE
 
-    def _set(self, node: nodes.Assign, scope: Scope, out: list[str]) -> None:
+    def _set(self, node: nodes.Assign, scope: Scope, out: Output) -> None:
         self._assign(node.target, self.evaluate(node.node, scope), scope)
 
-    def _set_block(self, node: nodes.AssignBlock, scope: Scope, out: list[str]) -> None:
+    def _set_block(self, node: nodes.AssignBlock, scope: Scope, out: Output) -> None:
         text = self._text_of(node.body, Scope(scope))
         self._assign(node.target, self._filtered(node.filter, text, scope) if node.filter else text, scope)
 
-    def _filter_block(self, node: nodes.FilterBlock, scope: Scope, out: list[str]) -> None:
+    def _filter_block(self, node: nodes.FilterBlock, scope: Scope, out: Output) -> None:
         text = self._text_of(node.body, Scope(scope))
-        out.append(to_text(self.budget, self._filtered(node.filter, text, scope)))
+        out.emit(to_text(self.budget, self._filtered(node.filter, text, scope)))
 
     def _filtered(self, node: nodes.Filter, text: str, scope: Scope) -> Any:
         self._given = text
         return self.evaluate(node, scope)
 
-    def _with(self, node: nodes.With, scope: Scope, out: list[str]) -> str | None:
+    def _with(self, node: nodes.With, scope: Scope, out: Output) -> str | None:
         inner = Scope(scope)
         for target, value in zip(node.targets, node.values, strict=True):
             self._assign(target, self.evaluate(value, scope), inner)
         return self._run(node.body, inner, out)
 
-    def _block(self, node: nodes.Block, scope: Scope, out: list[str]) -> str | None:
+    def _block(self, node: nodes.Block, scope: Scope, out: Output) -> str | None:
         return self._run(node.body, Scope(scope), out)
 
-    def _macro(self, node: nodes.Macro, scope: Scope, out: list[str]) -> None:
+    def _macro(self, node: nodes.Macro, scope: Scope, out: Output) -> None:
         scope.names[node.name] = self._macro_function(node, node.name, scope)
 
-    def _call_block(self, node: nodes.CallBlock, scope: Scope, out: list[str]) -> None:
+    def _call_block(self, node: nodes.CallBlock, scope: Scope, out: Output) -> None:
         caller = self._macro_function(node, "caller", scope)
-        out.append(to_text(self.budget, self._call(node.call, scope, {"caller": caller})))
+        out.emit(to_text(self.budget, self._call(node.call, scope, {"caller": caller})))
 
     def _assign(self, target: nodes.Node, value: Any, scope: Scope) -> None:
         if isinstance(target, nodes.Name):
@@ -205,6 +220,7 @@ class Interpreter:
         """The scope of a macro's body: its arguments, and of varargs, kwargs and caller what it uses."""
         if id(node) not in self._names:
             self._names[id(node)] = set(self._names_in(node.body))
+        self.budget.step(len(node.args))
         used = self._names[id(node)]
         inner = Scope(scope)
         first_default = len(node.args) - len(node.defaults)
@@ -218,7 +234,7 @@ class Interpreter:
             elif i >= first_default:
                 value = self.evaluate(node.defaults[i - first_default], inner)
             else:
-                value = Undefined(f"macro {name} was called without {parameter.name}")
+                value = Undefined(f"macro {name[:64]} was called without {parameter.name[:64]}")
             inner.names[parameter.name] = value
         if "caller" in used and "caller" not in inner.names:
             inner.names["caller"] = kwargs.pop("caller", Undefined("no caller is defined"))
@@ -245,7 +261,7 @@ class Interpreter:
         budget = self.budget
         budget.steps -= 1
         if budget.steps < 0:
-            budget.fail()
+            budget.look()
         evaluate = _EXPRESSIONS.get(type(node))
         if evaluate is None:
             raise TemplateFault(f"the expression {type(node).__name__.lower()} is not for chat templates")

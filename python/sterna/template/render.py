@@ -13,13 +13,14 @@ from .source import parse
 from .text import Text, origin
 
 
-def render(source: str, variables: Mapping[str, Any]) -> Text:
+def render(source: str, variables: Mapping[str, Any], until: float | None = None) -> Text:
     """The rendered text; it knows which characters are the template's.
 
     `variables` must be plain data: None, bool, int, float, str, list, and dict with such keys. A str is the
-    conversation's, a Text says for itself. Raises ValueError for whatever goes wrong in the template.
+    conversation's, a Text says for itself. `until`: the budget's deadline, where several renders
+    share one. Raises ValueError for whatever goes wrong in the template.
     """
-    interpreter = Interpreter(Budget(*_extent(variables)))
+    interpreter = Interpreter(Budget(*_extent(variables), until))
     try:
         text = interpreter.render(parse(source), variables)
         text.encode()  # escapes in a template can make half of a surrogate pair

@@ -73,9 +73,10 @@ def _split(name: str) -> Callable[..., list[str]]:
             sep = (_forward if name == "split" else _backward)(budget, text, sep)
         budget.make(len(text))
         # No more pieces than there are steps left: so many are never made.
-        most = min(_whole(maxsplit) if maxsplit >= 0 else budget.steps, budget.steps)
+        left = budget.steps_left()
+        most = min(_whole(maxsplit) if maxsplit >= 0 else left, left)
         pieces = getattr(str(text), name)(sep, most)
-        budget.step(len(pieces) + (most == budget.steps))
+        budget.step(len(pieces) + (most == left))
         return _placed(text, pieces, len(sep or ""))
 
     return split

@@ -144,7 +144,7 @@ class Loop:
         }
         if name == "last":
             return self._peek() is _NOTHING
-        return simple.get(name, Undefined(f"'loop' has no attribute '{name}'"))
+        return simple.get(name, Undefined(f"'loop' has no attribute '{name[:64]}'"))
 
     def _has_changed(self, values: tuple[Any, ...], equal: Callable[[Any, Any], bool]) -> bool:
         if self._changed_from is not _NOTHING and equal(self._changed_from, values):
