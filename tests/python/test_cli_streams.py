@@ -1,7 +1,9 @@
 """The command line with closed, full and broken streams, and with files and names that are not UTF-8."""
 
 import codecs
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,7 +11,8 @@ import sys
 import pytest
 from cli_process import GREEDY, out, run
 from conftest import MODELS
-from sterna.cli.streams import decode
+from gguf_writer import STRING, Gguf, string
+from sterna.cli.streams import decode, visible
 
 STERNA = [sys.executable, "-m", "sterna"]
 needs_full = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
@@ -109,6 +112,61 @@ def test_names_that_are_not_utf8(tmp_path) -> None:
     assert rb"t\udce9.npy" in error and error.count(b"\n") == 1
     done = run("run", b"-p", b"caf\xe9", "-n", 0)
     assert done.stdout == "caf\ufffd\n".encode()
+
+
+# --- control characters in files --------------------------------------------------------------------------
+
+NAME = "evil\x1b[2J\x9b31m|\r\nname\u202e\x7f"
+SHOWN = r"evil\x1b[2J\x9b31m|\r\nname\u202e\x7f"
+COMMANDING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
+
+
+@pytest.fixture
+def evil(tmp_path):
+    """A model whose texts command a terminal."""
+    file = Gguf.read(MODELS / "mini-qwen3-q1_0.gguf").set("general.name", STRING, string(NAME))
+    file.set(f"key{NAME}", STRING, string(NAME))
+    path = tmp_path / "evil.gguf"
+    path.write_bytes(
+        file.set("tokenizer.chat_template", STRING, string("{{ raise_exception('no\x1b[2J\nway') }}")).build()
+    )
+    return path
+
+
+def test_visible() -> None:
+    assert visible(NAME) == SHOWN and visible(SHOWN) == SHOWN
+    for text in ("größe 文件", "\u3000", "\U0001f469\u200d\U0001f4bb"):
+        assert visible(text) == text
+
+
+def test_texts_of_a_file_do_not_command_the_terminal(evil) -> None:
+    quick = ["-m", evil, "-n", 2]
+    for args, code, wanted in (
+        (["run", "-p", "hi", "-v", *quick], 0, SHOWN),
+        (["run", "-cnv", "-p", "hi", *quick], 1, r"no\x1b[2J way"),
+        (["chat", *quick], 1, SHOWN),
+        (["chat", *quick], 1, r"no\x1b[2J way"),
+        (["perplexity", "-v", "-f", "-", "--window", 4, "-m", evil], 0, SHOWN),
+    ):
+        error = run(*args, code=code, input=b"hello hello\n").stderr.decode()
+        assert wanted in error and not COMMANDING.search(error)
+
+
+def test_tables_of_a_file_with_control_characters(evil) -> None:
+    text = out("inspect", evil)
+    assert f"key{SHOWN} = " in text and not COMMANDING.search(text)
+    text = out("inspect", "--json", evil)
+    assert json.loads(text)["metadata"][f"key{NAME}"] == NAME and not COMMANDING.search(text)
+    bench = ["bench", "-m", evil, "-p", 4, "-n", 0, "-r", 1, "--no-warmup"]
+    lines = out(*bench).splitlines()
+    assert len(lines) == 3 and lines[2].startswith("| " + SHOWN.replace("|", r"\|"))
+    for form in ("csv", "jsonl"):
+        text = out(*bench, "-o", form)
+        assert text.count("\n") == (2 if form == "csv" else 1) and not COMMANDING.search(text)
+
+
+def test_generated_text_is_as_it_is(tmp_path) -> None:
+    assert out("run", "-p", "a\x1bb", "-n", 0) == "a\x1bb\n"
 
 
 # --- texts ------------------------------------------------------------------------------------------------

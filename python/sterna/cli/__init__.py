@@ -10,7 +10,7 @@ import sys
 from importlib import import_module
 
 from .errors import HelpWanted, UsageError
-from .streams import abandon_unwritable, one_line, prepare, status_line
+from .streams import abandon_unwritable, one_line, prepare, show_status, status_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _dispatch(words: list[str]) -> int:
     if not words:
         from .help import program_help
 
-        status_line(program_help(COMMANDS))
+        show_status(program_help(COMMANDS) + "\n")
         return EXIT_USAGE
     first, rest = words[0], words[1:]
     if first in ("--version", "version"):

@@ -20,6 +20,7 @@ from .. import _core
 from .errors import UsageError
 from .model_options import HEAD_BITS, ISA, cache_options, force_isa, kv_type, kv_type_name
 from .options import Command, Option, choice, listed, path, ranges, whole
+from .streams import visible
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -78,7 +79,7 @@ def _measure(
         "cpu_info": _core.cpu_name(),
         "backends": f"CPU {i.isa}",
         "model_filename": i.path,
-        "model_type": f"{i.name or i.architecture} {i.main_format}",
+        "model_type": visible(f"{i.name or i.architecture} {i.main_format}"),
         "model_size": i.file_bytes,
         "model_n_params": i.n_params,
         **settings,
@@ -137,7 +138,7 @@ def _human(n: int, unit: str, base: int, names: str) -> str:
 
 _Columns = dict[str, Callable[[dict[str, Any]], str]]
 _SETTINGS: _Columns = {
-    "model": lambda r: r["model_type"],
+    "model": lambda r: r["model_type"].replace("|", r"\|"),
     "size": lambda r: _human(r["model_size"], "iB", 1024, "KMG"),
     "params": lambda r: _human(r["model_n_params"], "", 1000, "KMB"),
     "backend": lambda r: r["backends"],

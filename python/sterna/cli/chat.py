@@ -40,7 +40,8 @@ _HELP = """\
 /help   this text
 /reset  forget the conversation; also /clear
 /exit   end; also /quit, Ctrl-D
-Ctrl-C stops an answer; twice at the prompt, it ends the program."""
+Ctrl-C stops an answer; twice at the prompt, it ends the program.
+"""
 
 
 class _Conversation:
@@ -134,7 +135,7 @@ def _terminal_lines() -> Iterator[str]:
             if interrupted:
                 raise
             interrupted = True
-            status_line("\n(again to end)")
+            show_status("\n(again to end)\n")
 
 
 def _piped_lines() -> Iterator[str]:
@@ -166,7 +167,7 @@ def _command(line: str, conversation: _Conversation) -> bool:
         conversation.reset()
         status_line("(the conversation is forgotten)")
     elif name in ("/help", "/?"):
-        status_line(_HELP)
+        show_status(_HELP)
     else:
         status_line(f"{name}: no such command; /help lists them")
     return True

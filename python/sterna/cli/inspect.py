@@ -11,7 +11,7 @@ import sterna
 from .generation import exclusive
 from .model_options import HEAD, ISA, OVERRIDES, cache_options, force_isa, load
 from .options import Command, Option, path
-from .streams import status_line
+from .streams import print_line, status_line
 
 if TYPE_CHECKING:
     from .._core import GgufFile
@@ -45,29 +45,32 @@ def _load(args: SimpleNamespace, file: str | None) -> tuple[Model | None, str]:
 
 
 def _print(file: GgufFile, model: Model | None) -> None:
-    print(f"{file.path}: GGUF version {file.version}, {file.file_bytes} bytes\n")
+    print_line(f"{file.path}: GGUF version {file.version}, {file.file_bytes} bytes")
+    print_line()
     for key in file.keys():  # noqa: SIM118  (not a mapping)
-        print(f"{key} = {_printable(file[key])}")
+        print_line(f"{key} = {_printable(file[key])}")
 
-    print(f"\n{'format':10} {'tensors':>8} {'bytes':>14}")
+    print_line()
+    print_line(f"{'format':10} {'tensors':>8} {'bytes':>14}")
     tensors = file.tensors()
     for name in sorted({t.format for t in tensors}):
         sizes = [t.bytes for t in tensors if t.format == name]
-        print(f"{name:10} {len(sizes):8} {sum(sizes):14}")
+        print_line(f"{name:10} {len(sizes):8} {sum(sizes):14}")
 
     kernels = {t.name: f"{t.kernel or '-'}: {t.why}" for t in model.tensors()} if model else {}
-    print()
+    print_line()
     for t in tensors:
         shape = " x ".join(map(str, t.shape))
-        print(f"{t.name:32} {t.format:10} {shape:>16} {t.bytes:12}  {kernels.get(t.name, '')}".rstrip())
+        print_line(f"{t.name:32} {t.format:10} {shape:>16} {t.bytes:12}  {kernels.get(t.name, '')}".rstrip())
     if model:
         i = model.info
-        print(f"\n{i.n_params} parameters, {i.weight_bytes} bytes in memory, {i.bytes_per_token} a token")
-        print(f"KV cache: {i.kv_bytes_per_token} bytes a token of context, taken as tokens come")
+        print_line()
+        print_line(f"{i.n_params} parameters, {i.weight_bytes} bytes in memory, {i.bytes_per_token} a token")
+        print_line(f"KV cache: {i.kv_bytes_per_token} bytes a token of context, taken as tokens come")
         if i.screen_bytes:
-            print(f"{i.screen_bytes} bytes more in memory to screen the output matrix")
+            print_line(f"{i.screen_bytes} bytes more in memory to screen the output matrix")
         for warning in i.warnings:
-            print(f"warning: {warning}")
+            print_line(f"warning: {warning}")
 
 
 def _inspect(args: SimpleNamespace) -> None:
@@ -87,7 +90,7 @@ def _inspect(args: SimpleNamespace) -> None:
             "kernels": [_fields(t) for t in model.tensors()] if model else None,
             "not_loadable": reason or None,
         }
-        print(json.dumps(result, indent=1, ensure_ascii=False))
+        print(json.dumps(result, indent=1))
     else:
         _print(file, model)
     if reason:

@@ -7,12 +7,13 @@ from types import SimpleNamespace
 import sterna
 
 from .options import Command, Option, path
+from .streams import print_line
 
 _OPTIONS = (Option("-m --model", "model", "also check this GGUF file", path, "FILE"),)
 
 
 def _selftest(args: SimpleNamespace) -> None:
-    sterna.selftest(args.model, report=print)
+    sterna.selftest(args.model, report=print_line)
     print("all is well")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import sys
 
 _MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
@@ -14,6 +15,8 @@ _MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _STDIN = "standard input"
+# What moves a cursor, ends a line or turns the direction of writing.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def _hold(fd: int) -> None:
@@ -52,13 +55,23 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split("\n")) or type(error).__name__
 
 
+def visible(text: str) -> str:
+    r"""With control characters as \n or \x1b: names and messages from files must not command a terminal."""
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def print_line(text: str = "") -> None:
+    """A line on standard output that may have words of a file in it."""
+    print(visible(text))
+
+
 def status_line(text: str = "") -> None:
-    """A line on standard error."""
-    show_status(text + "\n")
+    """A line on standard error, which may have words of a file in it."""
+    show_status(visible(text) + "\n")
 
 
 def show_status(text: str) -> None:
-    """On standard error; the work goes on if nobody can read it."""
+    """On standard error, as it is; the work goes on if nobody can read it."""
     try:
         if sys.stderr is not None:
             sys.stderr.write(text)
