@@ -78,14 +78,17 @@ def plain_data(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _content(content: Any, role: str, where: str) -> Any:
-    """Text; a mapping, or any list that a tool returned, is left to the template."""
+    """Text; what else a tool returned, a mapping or a list of other things than parts, is left to the template."""
     if content is None:
         return ""
     if isinstance(content, (bool, int, float)):
         raise TypeError(f"{where}: got {type(content).__name__}, expected text or a list of text parts")
+    said = role in ("user", "system", "developer", "assistant")
+    if isinstance(content, dict) and (said or content.get("type") in _TEXT_PARTS):
+        return _part(content, where)  # as one part without its list
     if not isinstance(content, list):
         return content
-    if role not in ("user", "system", "assistant") and not any(map(_looks_like_a_part, content)):
+    if not said and not any(map(_looks_like_a_part, content)):
         return content or ""
     return "".join(_part(part, f"{where}[{i}]") for i, part in enumerate(content))
 
@@ -112,16 +115,17 @@ def _without_nulls(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _arguments(arguments: Any, where: str) -> Any:
-    """A mapping from its JSON text; text that is no mapping in JSON, as models do write, stays text."""
+    """A mapping from its JSON text. Text that is none, or one that plain data does not hold, stays text: models
+    do write such, and the conversation goes on.
+    """
     if arguments is None or (isinstance(arguments, str) and not arguments.strip()):
         return {}
     if isinstance(arguments, str):
         try:
             parsed = json.loads(arguments)
+            return _PlainCopy().copy(parsed, where) if isinstance(parsed, dict) else arguments
         except (ValueError, RecursionError):
             return arguments
-        if isinstance(parsed, dict):
-            return _PlainCopy().copy(parsed, where)
     return arguments
 
 

@@ -49,6 +49,8 @@ class Message:
         ([{"type": "input_text", "text": "a"}, {"type": "output_text", "text": "b"}], "ab"),
         ([{"text": "a"}, "b"], "ab"),
         (({"type": "text", "text": "a"},), "a"),
+        ({"type": "text", "text": "a"}, "a"),
+        ({"text": "a"}, "a"),
         ([], ""),
         ("", ""),
         (None, ""),
@@ -82,6 +84,10 @@ def test_other_parts_are_refused_by_name(kind) -> None:
             ValueError,
             r"messages\[0\]\.content\[0\], got a part without text",
         ),
+        ({"type": "image_url"}, ValueError, r"messages\[0\]\.content, got a part of type 'image_url'"),
+        ({"a": 1}, ValueError, r"messages\[0\]\.content, got a part of type None"),
+        ({}, ValueError, r"messages\[0\]\.content, got a part of type None"),
+        ({"type": "text"}, ValueError, r"messages\[0\]\.content, got a part without text"),
         ([{}], ValueError, r"messages\[0\]\.content\[0\], got a part of type None"),
         ("a\ud800b", ValueError, r"messages\[0\]\.content, got half of a surrogate pair at 1"),
     ],
@@ -95,6 +101,7 @@ def test_what_a_tool_returned_may_be_data() -> None:
     for data in ({"a": 1}, [{"a": 1}], [1, 2]):
         message = {"role": "tool", "content": data}
         assert normalise([message], {})["messages"][0]["content"] == data
+    assert prompt([{"role": "tool", "content": {"type": "text", "text": "21"}}]) == "[tool:21]"
 
 
 # --- nulls, missing keys ----------------------------------------------------------------------------------
@@ -163,9 +170,15 @@ def test_no_arguments(arguments) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", ["{city: Paris", '"text"', "[1]", "5", "null", "[" * 100_000, "9" * 6000]
+    "arguments",
+    [
+        *("{city: Paris", '"text"', "[1]", "5", "null", "[" * 100_000, "9" * 6000),
+        *(r'{"a": "\ud800"}', r'{"\udfff": 1}', '{"a": ' + "9" * 200 + "}"),
+        *('{"a": ' + "[" * 80 + "]" * 80 + "}", '{"a": [' + "0, " * 200_000 + "0]}"),
+    ],
+    ids=lambda text: text[:20],
 )
-def test_arguments_that_are_no_mapping_stay_text(arguments) -> None:
+def test_arguments_that_are_no_mapping_of_plain_data_stay_text(arguments) -> None:
     call = normalise(calling(arguments), {})["messages"][0]["tool_calls"][0]
     assert call["function"]["arguments"] == arguments
 

@@ -9,7 +9,7 @@ from typing import Any
 from .budget import Budget, TemplateFault
 from .formats import brace
 from .operators import elements
-from .text import Text, concat, cut, recase, span
+from .text import OTHER, Text, concat, cut, recase, span
 from .values import type_name
 
 _LINE = re.compile(r"\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
@@ -139,25 +139,24 @@ def join(budget: Budget, separator: str, items: Iterable[str]) -> str:
 
 
 def replace(budget: Budget, text: str, old: Any, new: Any, count: Any = -1, /) -> str:
+    """What stands for a word of the conversation is the conversation's, too: else its words could choose those
+    of the template, piece by piece.
+    """
     found = _forward(budget, text, old)
     n = text.count(found)
     if _whole(count) >= 0:
         n = min(n, count)
     budget.make(len(text) + n * len(_text(new)))
-    if not isinstance(text, Text) and not isinstance(new, Text):
-        return text.replace(found, new, count)
-    if not found:
-        return (
-            join(budget, new, ["", *elements(budget, text), ""])
-            if count < 0
-            else text.replace("", new, count)
-        )
+    if not found or not isinstance(text, Text):
+        return str(text).replace(found, str(new), count)
     budget.step(2 * n)
     pieces, at, plain = [], 0, str(text)
     for _ in range(n):
         begin = plain.index(found, at)
-        pieces += (cut(text, slice(at, begin)), new)
-        at = begin + len(found)
+        end = begin + len(found)
+        is_template = OTHER not in text.origin[begin:end]
+        pieces += (cut(text, slice(at, begin)), new if is_template else str(new))
+        at = end
     return concat([*pieces, cut(text, slice(at, None))])
 
 

@@ -2,6 +2,10 @@
 
 A str of Python is of no known origin and counts as the conversation's. So an operation that forgets the
 origin is safe: what it gives may lose the meaning that the template gave it, but can never win one.
+
+Which of its own words a template writes may depend on the conversation, as with a role: an element or a
+character of a literal at a computed index stays the template's. One that spells out a message that way would
+have to contain every character of it on purpose.
 """
 
 from __future__ import annotations
