@@ -386,6 +386,33 @@ def test_errors_name_the_cause_and_the_line() -> None:
             render(source, {"l": [], "d": {"k": {}}})
 
 
+NAMES = ["run", "budget", "args", "kwargs", "self", "value", "function", "text"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_a_template_are_its_own(name) -> None:
+    assert render("{{ namespace(%s=1).%s }}{{ dict(%s=2)['%s'] }}" % ((name,) * 4), {}) == "12"
+    assert render("{{ '{%s}'.format(%s=3) }}{{ '%%(%s)d' | format(%s=4) }}" % ((name,) * 4), {}) == "34"
+    macro = "{%% macro f(%s) %%}{{ %s }}{%% endmacro %%}{{ f(%s=5) }}" % ((name,) * 3)
+    assert render(macro, {}) == "5"
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        *("range(q=1)", "range(1, 2, 3, 4)", "range('a')", "strftime_now()", "joiner(x=1)", "cycler(x=1)"),
+        *("'a' | upper(1)", "'a' | tojson(q=1)", "'a' | replace", "'a' | trim(q=1)", "[1] | map('abs', 2)"),
+        *("'a'.split(q=1)", "'a'.upper(1)", "{}.get()", "1 is odd(1)", "1 is eq", "1 is none(value=2)"),
+    ],
+)
+def test_errors_do_not_name_functions_of_python(use) -> None:
+    with pytest.raises(ValueError) as error:
+        render("{{ " + use + " }}", {})
+    assert str(error.value).startswith("[chat template] ")
+    for internal in ("_range", "Text", "object", "lambda", "locals", "apply", "Cycler", "budget", "run"):
+        assert internal not in str(error.value)
+
+
 def test_ctrl_c_ends_a_template() -> None:
     code = "from sterna.template.render import render\nprint('ready', flush=True)\n" + (
         "while True:\n    try:\n        render('{% for i in range(300000) %}{% endfor %}', {})\n    except ValueError: pass"

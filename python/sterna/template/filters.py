@@ -43,22 +43,22 @@ def _whole(value: Any, what: str) -> int:
 def _on_text(change: Callable[..., Any]) -> Callable[..., Any]:
     """A filter from a method of text; other values become text first."""
 
-    def apply(run: Run, value: Any, *args: Any) -> Any:
-        return change(run.budget, to_text(run.budget, value), *args)
+    def apply(run: Run, value: Any, /) -> Any:
+        return change(run.budget, to_text(run.budget, value))
 
     return apply
 
 
-def trim(run: Run, value: Any, chars: Any = None) -> str:
+def trim(run: Run, value: Any, /, chars: Any = None) -> str:
     return strings.strip(run.budget, to_text(run.budget, value), chars)
 
 
-def replace(run: Run, s: Any, old: Any, new: Any, count: Any = None) -> str:
+def replace(run: Run, s: Any, /, old: Any, new: Any, count: Any = None) -> str:
     texts = [to_text(run.budget, value) for value in (s, old, new)]
     return strings.replace(run.budget, *texts, -1 if count is None else count)
 
 
-def title(run: Run, value: Any) -> str:
+def title(run: Run, value: Any, /) -> str:
     text = to_text(run.budget, value)
     run.budget.make(16 * len(text))
     return recase(text, _titled)
@@ -68,7 +68,7 @@ def _titled(text: str) -> str:
     return "".join(word[:1].upper() + word[1:].lower() for word in _WORD_BEGINNINGS.split(text))
 
 
-def indent(run: Run, s: Any, width: Any = 4, first: Any = False, blank: Any = False) -> str:
+def indent(run: Run, s: Any, /, width: Any = 4, first: Any = False, blank: Any = False) -> str:
     budget, text = run.budget, to_text(run.budget, s)
     if not isinstance(width, str):
         budget.make(max(_whole(width, "a width"), 0))
@@ -81,7 +81,7 @@ def indent(run: Run, s: Any, width: Any = 4, first: Any = False, blank: Any = Fa
 
 
 def truncate(
-    run: Run, s: Any, length: Any = 255, killwords: Any = False, end: Any = "...", leeway: Any = 5
+    run: Run, s: Any, /, length: Any = 255, killwords: Any = False, end: Any = "...", leeway: Any = 5
 ) -> Any:
     if _whole(length, "a length") < len(end) or _whole(leeway, "leeway") < 0:
         raise TemplateFault("truncate: the length must be at least that of its end, leeway at least 0")
@@ -100,6 +100,7 @@ def truncate(
 def wordwrap(
     run: Run,
     s: Any,
+    /,
     width: Any = 79,
     break_long_words: Any = True,
     wrapstring: Any = "\n",
@@ -123,13 +124,13 @@ def wordwrap(
     return strings.join(budget, wrapstring, wrapped)
 
 
-def wordcount(run: Run, s: Any) -> int:
+def wordcount(run: Run, s: Any, /) -> int:
     text = to_text(run.budget, s)
     run.budget.make(4 * len(text))
     return sum(1 for _ in re.finditer(r"\w+", str(text)))
 
 
-def escape(run: Run, value: Any) -> str:
+def escape(run: Run, value: Any, /) -> str:
     text = to_text(run.budget, value)
     run.budget.step(_STEPS_OF_ESCAPE)
     for plain, escaped in _HTML:
@@ -137,7 +138,7 @@ def escape(run: Run, value: Any) -> str:
     return text
 
 
-def urlencode(run: Run, value: Any) -> str:
+def urlencode(run: Run, value: Any, /) -> str:
     budget = run.budget
     if not isinstance(value, (dict, list, tuple)):
         return _quoted(run, value, "/")
@@ -155,7 +156,7 @@ def _quoted(run: Run, value: Any, safe: str) -> str:
     return quote(text, safe)
 
 
-def format_filter(run: Run, value: Any, *args: Any, **kwargs: Any) -> Any:
+def format_filter(run: Run, value: Any, /, *args: Any, **kwargs: Any) -> Any:
     if args and kwargs:
         raise TemplateFault("format: either names or positions")
     return percent(run.budget, to_text(run.budget, value), kwargs or args)
@@ -164,7 +165,7 @@ def format_filter(run: Run, value: Any, *args: Any, **kwargs: Any) -> Any:
 # --- numbers ----------------------------------------------------------------------------------------------
 
 
-def to_int(run: Run, value: Any, default: Any = 0, base: Any = 10) -> Any:
+def to_int(run: Run, value: Any, /, default: Any = 0, base: Any = 10) -> Any:
     if isinstance(value, Undefined):
         value.fail()
     if isinstance(value, str) and len(value) > _DIGITS:
@@ -181,7 +182,7 @@ def to_int(run: Run, value: Any, default: Any = 0, base: Any = 10) -> Any:
         return default
 
 
-def to_float(run: Run, value: Any, default: Any = 0.0) -> Any:
+def to_float(run: Run, value: Any, /, default: Any = 0.0) -> Any:
     if isinstance(value, Undefined):
         value.fail()
     try:
@@ -190,13 +191,13 @@ def to_float(run: Run, value: Any, default: Any = 0.0) -> Any:
         return default
 
 
-def absolute(run: Run, x: Any) -> Any:
+def absolute(run: Run, x: Any, /) -> Any:
     if not is_number(x):
         raise TemplateFault(f"abs needs a number, got {type_name(x)}")
     return abs(x)
 
 
-def round_filter(run: Run, value: Any, precision: Any = 0, method: Any = "common") -> Any:
+def round_filter(run: Run, value: Any, /, precision: Any = 0, method: Any = "common") -> Any:
     run.budget.step(_STEPS_OF_ROUND)
     if method not in ("common", "ceil", "floor"):
         raise TemplateFault("round: method must be common, ceil or floor")
@@ -210,11 +211,11 @@ def round_filter(run: Run, value: Any, precision: Any = 0, method: Any = "common
 # --- elements ---------------------------------------------------------------------------------------------
 
 
-def first(run: Run, seq: Any) -> Any:
+def first(run: Run, seq: Any, /) -> Any:
     return _end(run, seq, 0)
 
 
-def last(run: Run, seq: Any) -> Any:
+def last(run: Run, seq: Any, /) -> Any:
     return _end(run, seq, -1)
 
 
@@ -226,18 +227,18 @@ def _end(run: Run, seq: Any, at: int) -> Any:
     )
 
 
-def reverse(run: Run, value: Any) -> Any:
+def reverse(run: Run, value: Any, /) -> Any:
     if isinstance(value, str):
         run.budget.make(len(value))
         return cut(value, slice(None, None, -1))
     return elements(run.budget, value)[::-1]
 
 
-def default_filter(run: Run, value: Any, default_value: Any = "", boolean: Any = False) -> Any:
+def default_filter(run: Run, value: Any, /, default_value: Any = "", boolean: Any = False) -> Any:
     return default_value if isinstance(value, Undefined) or (boolean and not truth(value)) else value
 
 
-def items(run: Run, value: Any) -> list[Any]:
+def items(run: Run, value: Any, /) -> list[Any]:
     if isinstance(value, Undefined):
         return []
     if not isinstance(value, dict):
@@ -246,11 +247,11 @@ def items(run: Run, value: Any) -> list[Any]:
     return list(value.items())
 
 
-def attr(run: Run, obj: Any, name: Any) -> Any:
+def attr(run: Run, obj: Any, /, name: Any) -> Any:
     return method(run.budget, obj, str(to_text(run.budget, name)))
 
 
-def getter(run: Run, attribute: Any, default: Any = None, lower: bool = False) -> Callable[[Any], Any]:
+def getter(run: Run, attribute: Any, /, default: Any = None, lower: bool = False) -> Callable[[Any], Any]:
     """What `attribute` names of an item: a key, an index, or several of them between dots."""
     text = attribute if isinstance(attribute, str) else ""
     run.budget.scan(len(text))
@@ -284,7 +285,7 @@ def _getters(run: Run, attribute: Any, lower: bool) -> Callable[[Any], tuple[Any
 
 
 def sort_filter(
-    run: Run, value: Any, reverse: Any = False, case_sensitive: Any = False, attribute: Any = None
+    run: Run, value: Any, /, reverse: Any = False, case_sensitive: Any = False, attribute: Any = None
 ) -> list[Any]:
     return sort(
         run.budget, elements(run.budget, value), _getters(run, attribute, not case_sensitive), bool(reverse)
@@ -292,7 +293,7 @@ def sort_filter(
 
 
 def dictsort(
-    run: Run, value: Any, case_sensitive: Any = False, by: Any = "key", reverse: Any = False
+    run: Run, value: Any, /, case_sensitive: Any = False, by: Any = "key", reverse: Any = False
 ) -> list[Any]:
     if by not in ("key", "value"):
         raise TemplateFault('dictsort: by must be "key" or "value"')
@@ -300,7 +301,7 @@ def dictsort(
     return sort(run.budget, pairs, getter(run, int(by == "value"), lower=not case_sensitive), bool(reverse))
 
 
-def unique(run: Run, value: Any, case_sensitive: Any = False, attribute: Any = None) -> list[Any]:
+def unique(run: Run, value: Any, /, case_sensitive: Any = False, attribute: Any = None) -> list[Any]:
     get = getter(run, attribute, lower=not case_sensitive)
     seen: dict[str, None] = {}
     others: list[Any] = []  # compared one by one: what they are as keys is not bounded
@@ -319,7 +320,7 @@ def unique(run: Run, value: Any, case_sensitive: Any = False, attribute: Any = N
 
 
 def _extreme(name: str, replaces: Callable[[Any, Any, Any], bool]) -> Callable[..., Any]:
-    def extreme(run: Run, value: Any, case_sensitive: Any = False, attribute: Any = None) -> Any:
+    def extreme(run: Run, value: Any, /, case_sensitive: Any = False, attribute: Any = None) -> Any:
         get = getter(run, attribute, lower=not case_sensitive)
         candidates = elements(run.budget, value)
         if not candidates:
@@ -333,21 +334,21 @@ def _extreme(name: str, replaces: Callable[[Any, Any, Any], bool]) -> Callable[.
     return extreme
 
 
-def sum_filter(run: Run, iterable: Any, attribute: Any = None, start: Any = 0) -> Any:
+def sum_filter(run: Run, iterable: Any, /, attribute: Any = None, start: Any = 0) -> Any:
     get = getter(run, attribute)
     for item in elements(run.budget, iterable):
         start = add(run.budget, start, get(item))
     return start
 
 
-def join(run: Run, value: Any, d: Any = "", attribute: Any = None) -> str:
+def join(run: Run, value: Any, /, d: Any = "", attribute: Any = None) -> str:
     get = getter(run, attribute)
     texts = [to_text(run.budget, get(item)) for item in elements(run.budget, value)]
     return strings.join(run.budget, to_text(run.budget, d), texts)
 
 
 def groupby(
-    run: Run, value: Any, attribute: Any, default: Any = None, case_sensitive: Any = False
+    run: Run, value: Any, /, attribute: Any, default: Any = None, case_sensitive: Any = False
 ) -> list[Group]:
     get = getter(run, attribute, default, lower=not case_sensitive)
     groups: list[tuple[Any, list[Any]]] = []
@@ -361,7 +362,7 @@ def groupby(
     return [Group((spelled(members[0]), members)) for _, members in groups]
 
 
-def batch(run: Run, value: Any, linecount: Any, fill_with: Any = None) -> list[list[Any]]:
+def batch(run: Run, value: Any, /, linecount: Any, fill_with: Any = None) -> list[list[Any]]:
     if _whole(linecount, "a count") < 1:
         raise TemplateFault("batch: a count of at least 1 is expected")
     every = elements(run.budget, value)
@@ -373,7 +374,7 @@ def batch(run: Run, value: Any, linecount: Any, fill_with: Any = None) -> list[l
     return rows
 
 
-def slice_filter(run: Run, value: Any, slices: Any, fill_with: Any = None) -> list[list[Any]]:
+def slice_filter(run: Run, value: Any, /, slices: Any, fill_with: Any = None) -> list[list[Any]]:
     every = elements(run.budget, value)
     if _whole(slices, "a count") < 1:
         raise TemplateFault("slice: a count of at least 1 is expected")
@@ -389,7 +390,7 @@ def slice_filter(run: Run, value: Any, slices: Any, fill_with: Any = None) -> li
 
 
 def map_filter(
-    run: Run, value: Any, *args: Any, attribute: Any = None, default: Any = None, **kwargs: Any
+    run: Run, value: Any, /, *args: Any, attribute: Any = None, default: Any = None, **kwargs: Any
 ) -> Any:
     every = elements(run.budget, value) if truth(value) else []
     if attribute is not None and not args:
@@ -400,7 +401,7 @@ def map_filter(
 
 
 def _selecting(keep: bool, by_attribute: bool) -> Callable[..., list[Any]]:
-    def select(run: Run, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
+    def select(run: Run, value: Any, /, *args: Any, **kwargs: Any) -> list[Any]:
         get: Callable[[Any], Any] = lambda item: item  # noqa: E731
         if by_attribute:
             if not args:
@@ -422,8 +423,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "attr": attr,
     "batch": batch,
     "capitalize": _on_text(strings.capitalize),
-    "center": lambda run, value, width=80: strings.center(run.budget, to_text(run.budget, value), width),
-    "count": lambda run, value: size_of(value),
+    "center": lambda run, value, /, width=80: strings.center(run.budget, to_text(run.budget, value), width),
+    "count": lambda run, value, /: size_of(value),
     "d": default_filter,
     "default": default_filter,
     "dictsort": dictsort,
@@ -439,8 +440,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "items": items,
     "join": join,
     "last": last,
-    "length": lambda run, value: size_of(value),
-    "list": lambda run, value: elements(run.budget, value),
+    "length": lambda run, value, /: size_of(value),
+    "list": lambda run, value, /: elements(run.budget, value),
     "lower": _on_text(strings.lower),
     "map": map_filter,
     "max": _extreme("max", lambda budget, new, best: less(budget, best, new)),
@@ -450,16 +451,16 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "replace": replace,
     "reverse": reverse,
     "round": round_filter,
-    "safe": lambda run, value: to_text(run.budget, value),
+    "safe": lambda run, value, /: to_text(run.budget, value),
     "select": _selecting(True, False),
     "selectattr": _selecting(True, True),
     "slice": slice_filter,
     "sort": sort_filter,
-    "string": lambda run, value: to_text(run.budget, value),
+    "string": lambda run, value, /: to_text(run.budget, value),
     "strip": trim,
     "sum": sum_filter,
     "title": title,
-    "tojson": lambda run, value, *args, **kwargs: to_json(run.budget, value, *args, **kwargs),
+    "tojson": lambda run, value, /, *args, **kwargs: to_json(run.budget, value, *args, **kwargs),
     "trim": trim,
     "truncate": truncate,
     "unique": unique,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _LONGEST_DATE_FORMAT = 256
 
 
-def _mapping(run: Run, *args: Any, **kwargs: Any) -> dict[Any, Any]:
+def _mapping(run: Run, /, *args: Any, **kwargs: Any) -> dict[Any, Any]:
     """dict() of a mapping, of pairs, and of names."""
     if len(args) > 1:
         raise TemplateFault("dict() and namespace() take one mapping or list of pairs, and names")
@@ -33,7 +34,9 @@ def _mapping(run: Run, *args: Any, **kwargs: Any) -> dict[Any, Any]:
     return result | kwargs
 
 
-def _range(run: Run, *args: Any) -> list[int]:
+def _range(run: Run, /, *args: Any) -> list[int]:
+    if not 1 <= len(args) <= 3 or not all(isinstance(arg, int) for arg in args):
+        raise TemplateFault("range() takes one to three whole numbers")
     numbers = range(*args)
     try:
         n = len(numbers)
@@ -43,11 +46,11 @@ def _range(run: Run, *args: Any) -> list[int]:
     return list(numbers)
 
 
-def _raise_exception(run: Run, message: Any = "") -> NoReturn:
+def _raise_exception(run: Run, /, message: Any = "") -> NoReturn:
     raise TemplateFault(str(to_text(run.budget, message))[:4096])
 
 
-def _strftime_now(run: Run, format: Any) -> str:
+def _strftime_now(run: Run, /, format: Any) -> str:
     text = to_text(run.budget, format)
     # The C library knows widths such as %1000000d.
     if len(text) > _LONGEST_DATE_FORMAT or re.search(r"%(?![-_^#]?[a-zA-Z%])", text) or "\0" in text:
@@ -56,7 +59,7 @@ def _strftime_now(run: Run, format: Any) -> str:
     return datetime.now().strftime(str(text))
 
 
-def _joiner(run: Run, sep: Any = ", ") -> Function:
+def _joiner(run: Run, /, sep: Any = ", ") -> Function:
     used = False
 
     def join() -> Any:
@@ -68,7 +71,7 @@ def _joiner(run: Run, sep: Any = ", ") -> Function:
 
 
 def _of(function: Callable[..., Any]) -> Callable[[Run], Callable[..., Any]]:
-    return lambda run: lambda *args, **kwargs: function(run, *args, **kwargs)
+    return lambda run: functools.partial(function, run)
 
 
 GLOBALS: dict[str, Callable[[Run], Callable[..., Any]]] = {

@@ -238,11 +238,11 @@ class Interpreter:
             inner.names[parameter.name] = value
         if "caller" in used and "caller" not in inner.names:
             inner.names["caller"] = kwargs.pop("caller", Undefined("no caller is defined"))
-        if "kwargs" in used:
+        if "kwargs" in used and "kwargs" not in inner.names:
             inner.names["kwargs"] = kwargs
         elif kwargs:
             raise TemplateFault(f"macro {name} takes no argument {next(iter(kwargs))[:64]!r}")
-        if "varargs" in used:
+        if "varargs" in used and "varargs" not in inner.names:
             inner.names["varargs"] = args[len(node.args) :]
         elif len(args) > len(node.args):
             raise TemplateFault(f"macro {name} takes at most {len(node.args)} arguments")

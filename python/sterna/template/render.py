@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from .budget import Budget
 from .interpreter import Interpreter
 from .source import parse
 from .text import Text, origin
+
+_CALL = re.compile(r"([\w.<>]+\(\) )(takes|got|missing)\b")  # Python names its own function and counts ours, too
 
 
 def render(source: str, variables: Mapping[str, Any], until: float | None = None) -> Text:
@@ -38,6 +41,9 @@ def _cause(error: Exception) -> str:
         return "it makes half of a surrogate pair"
     if isinstance(error, TemplateSyntaxError):
         return error.message or "a syntax error"  # its text has the line, too
+    if isinstance(error, TypeError) and (call := _CALL.match(str(error))):
+        what = "got too many arguments" if call[2] == "takes" else str(error)[call.end(1) :]
+        return f"a call of a function, filter or test {'is ' * (call[2] == 'missing')}{what[:4096]}"
     return str(error)[:4096] or type(error).__name__
 
 

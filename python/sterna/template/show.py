@@ -64,6 +64,7 @@ def _represent(budget: Budget, value: Any, out: list[str]) -> None:
 def to_json(
     budget: Budget,
     value: Any,
+    /,
     ensure_ascii: bool = False,
     indent: Any = None,
     separators: Any = None,

@@ -68,7 +68,7 @@ def _placed(text: str, pieces: Sequence[str], gap: int) -> list[str]:
 
 
 def _split(name: str) -> Callable[..., list[str]]:
-    def split(budget: Budget, text: str, sep: Any = None, maxsplit: Any = -1) -> list[str]:
+    def split(budget: Budget, text: str, /, sep: Any = None, maxsplit: Any = -1) -> list[str]:
         if sep is not None:
             sep = (_forward if name == "split" else _backward)(budget, text, sep)
         budget.make(len(text))
@@ -82,7 +82,7 @@ def _split(name: str) -> Callable[..., list[str]]:
     return split
 
 
-def split_lines(budget: Budget, text: str, keepends: Any = False) -> list[str]:
+def split_lines(budget: Budget, text: str, /, keepends: Any = False) -> list[str]:
     budget.make(len(text))
     lines, at = [], 0
     for end in _LINE.finditer(str(text)):
@@ -179,7 +179,7 @@ def _zfill(budget: Budget, text: str, width: Any, /) -> str:
     return str(text).zfill(width) if width > len(text) else text
 
 
-def _expandtabs(budget: Budget, text: str, tabsize: Any = 8) -> str:
+def _expandtabs(budget: Budget, text: str, /, tabsize: Any = 8) -> str:
     tabs = text.count("\t")
     budget.make(len(text) + tabs * max(_whole(tabsize), 0))
     return str(text).expandtabs(tabsize) if tabs else text

@@ -13,7 +13,7 @@ from .values import Function, Group, Undefined
 
 
 def _is(*kinds: type) -> Callable[[Budget, Any], bool]:
-    return lambda budget, value: isinstance(value, kinds)
+    return lambda budget, value, /: isinstance(value, kinds)
 
 
 def _remainder(budget: Budget, value: Any, by: Any) -> Any:
@@ -23,7 +23,7 @@ def _remainder(budget: Budget, value: Any, by: Any) -> Any:
 
 
 def _cased(name: str) -> Callable[[Budget, Any], bool]:
-    def test(budget: Budget, value: Any) -> bool:
+    def test(budget: Budget, value: Any, /) -> bool:
         text = to_text(budget, value)
         budget.scan(len(text), 8)
         return bool(getattr(str(text), name)())
@@ -31,32 +31,32 @@ def _cased(name: str) -> Callable[[Budget, Any], bool]:
     return test
 
 
-def _sameas(budget: Budget, value: Any, other: Any) -> bool:
+def _sameas(budget: Budget, value: Any, other: Any, /) -> bool:
     return value is other
 
 
 TESTS: dict[str, Callable[..., bool]] = {
     "boolean": _is(bool),
     "callable": _is(Function),
-    "defined": lambda budget, value: not isinstance(value, Undefined),
-    "divisibleby": lambda budget, value, num: _remainder(budget, value, num) == 0,
-    "escaped": lambda budget, value: False,
-    "even": lambda budget, value: _remainder(budget, value, 2) == 0,
-    "false": lambda budget, value: value is False,
-    "filter": lambda budget, value: isinstance(value, str) and value in FILTERS,
+    "defined": lambda budget, value, /: not isinstance(value, Undefined),
+    "divisibleby": lambda budget, value, /, num: _remainder(budget, value, num) == 0,
+    "escaped": lambda budget, value, /: False,
+    "even": lambda budget, value, /: _remainder(budget, value, 2) == 0,
+    "false": lambda budget, value, /: value is False,
+    "filter": lambda budget, value, /: isinstance(value, str) and value in FILTERS,
     "float": _is(float),
-    "integer": lambda budget, value: isinstance(value, int) and not isinstance(value, bool),
+    "integer": lambda budget, value, /: isinstance(value, int) and not isinstance(value, bool),
     "iterable": _is(str, list, tuple, dict, Undefined),
     "lower": _cased("islower"),
     "mapping": _is(dict),
-    "none": lambda budget, value: value is None,
-    "number": lambda budget, value: is_number(value),
-    "odd": lambda budget, value: _remainder(budget, value, 2) == 1,
+    "none": lambda budget, value, /: value is None,
+    "number": lambda budget, value, /: is_number(value),
+    "odd": lambda budget, value, /: _remainder(budget, value, 2) == 1,
     "sameas": _sameas,
     "sequence": _is(str, list, tuple, dict, Group, Undefined),
     "string": _is(str),
-    "test": lambda budget, value: isinstance(value, str) and value in TESTS,
-    "true": lambda budget, value: value is True,
+    "test": lambda budget, value, /: isinstance(value, str) and value in TESTS,
+    "true": lambda budget, value, /: value is True,
     "undefined": _is(Undefined),
     "upper": _cased("isupper"),
 }
