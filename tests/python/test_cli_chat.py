@@ -39,6 +39,13 @@ def test_commands(tiny, flags) -> None:
     assert run("chat", *flags, input=b"/etc/passwd is\n").stdout.decode() == f"{path}\n"
 
 
+def test_no_message_at_all() -> None:
+    for more, data in (([], b""), (["-st"], b""), ([], b"\n  \n")):
+        error = run("chat", *more, input=data, code=1).stderr
+        assert error.endswith(b"\nsterna: error: no message: got none from standard input, -p or -f\n")
+    run("chat", input=b"/exit\n")
+
+
 def test_first_message_and_system_message(tiny, flags, tmp_path) -> None:
     (tmp_path / "system.txt").write_bytes(b"\xef\xbb\xbfbe brief")
     want = tiny.generate("s:be brief\nu:one\na:", max_tokens=6, temperature=0) + "\n"

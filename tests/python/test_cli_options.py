@@ -44,6 +44,14 @@ ACCEPTED = {
         "variables": {"enable_thinking": False}
     },
     "llama-cli -m m.gguf --chat-template-file t.jinja -sysf s.txt -p x": {"system_file": "s.txt"},
+    "llama-cli -m m.gguf --samplers top_k;top_p;min_p;temperature -p x": {"prompt": "x"},
+    "llama-cli -m m.gguf --samplers 'penalties;dry;top_n_sigma;top_k;typ_p;top_p;min_p;xtc;temperature' -p x": {
+        "prompt": "x"
+    },
+    "llama-cli -m m.gguf --samplers 'top-k;top-p;min-p;temp;xtc' --sampling-seq edskypmxt -p x": {"prompt": "x"},
+    "llama-cli -m m.gguf --rope-freq-scale 1 --rope-freq-base 0 --yarn-ext-factor -1.0 -p x": {"prompt": "x"},
+    "llama-cli -m m.gguf -dkvc --spm-infill -C 0x0 --mirostat 0.00 -p x": {"prompt": "x"},
+    "llama-bench -m a.gguf,b.gguf -m c.gguf -C 0x0 -dev none,none": {"model": ["a.gguf", "b.gguf", "c.gguf"]},
     "llama-bench -m m.gguf": {"model": ["m.gguf"], "n_prompt": [512], "n_gen": [128], "repetitions": 5},
     "llama-bench -m a.gguf -m b.gguf -p 0 -n 128,256,512": {"model": ["a.gguf", "b.gguf"], "n_gen": [128, 256, 512]},
     "llama-bench -n 0 -p 1024 -b 128,256,512,1024": {"batch_size": [128, 256, 512, 1024]},
@@ -86,6 +94,19 @@ REFUSED = {
     "llama-cli -m m.gguf -p x --override-kv tokenizer.ggml.pre=str:llama3": ("--override-kv", "--pre"),
     "llama-cli -m m.gguf -p x -C 0xf": ("-C", "taskset"),
     "llama-cli -m m.gguf -p x --host 0.0.0.0 --port 8080": ("--host", "no server"),
+    "llama-cli -m m.gguf -p x --samplers 'temperature;top_k;top_p;min_p'": ("--samplers", "order"),
+    "llama-cli -m m.gguf -p x --samplers 'top_k;temperature'": ("--samplers", "order"),
+    "llama-cli -m m.gguf -p x --samplers 'top_k;top_p;min_p'": ("--samplers", "order"),
+    "llama-cli -m m.gguf -p x --sampling-seq kt": ("--sampling-seq", "order"),
+    "llama-cli -m m.gguf -p x --rope-freq-scale 0.5": ("--rope-freq-scale", "file"),
+    "llama-bench -m a.gguf,": ("-m", "FILE,FILE"),
+    "llama-bench -m m.gguf -C 0x0,0xf": ("-C", "taskset"),
+    "llama-bench -m m.gguf -p 0-16777216": ("-p", "10000"),
+    "llama-bench -m m.gguf -d 0-40000+2": ("-d", "10000"),
+    "llama-bench -m m.gguf --temp 0": ("--temp", "sampled"),
+    "llama-perplexity -m m.gguf -p text": ("-p", "-f FILE"),
+    "llama-perplexity -m m.gguf -f w.raw --temp=0": ("--temp=0", "sampled"),
+    "llama-perplexity -m m.gguf -f w.raw --n_predict 8": ("--n_predict", "--chunks"),
     "llama-bench -m m.gguf -o sql": ("-o", "jsonl"),
     "llama-bench -m m.gguf -p -5": ("-p", "integer"),
     "llama-bench -m m.gguf -r 0": ("-r", "integer from 1"),
@@ -133,6 +154,11 @@ def test_command_lines_that_are_refused(line) -> None:
         ("run -p x --ignore-eos=no", "--ignore-eos: got the value 'no', expected none"),
         ("run -p x --mlock=1", "--mlock: got the value '1', expected none"),
         ("run -p x --numa often", "--numa: got 'often', expected one of distribute"),
+        ("run -p x -fa maybe", "-fa: got 'maybe', expected one of on, off"),
+        ("chat --color blue", "--color: got 'blue', expected one of"),
+        ("perplexity --log-colors blue -f x", "--log-colors: got 'blue', expected one of"),
+        ("run -p x --lookup many", "--lookup: got 'many', expected an integer"),
+        ("run -p x -fa \u2013n 5", "long dash"),
         ("run -p x y", "'y': got a word without an option"),
         ("run -p x m.gguf", "did you mean -m m.gguf?"),
         ("run -p x \u2013n 5", "long dash"),
@@ -188,6 +214,20 @@ def test_an_option_takes_the_next_word_whatever_it_is() -> None:
 def test_a_value_that_may_be_left_out() -> None:
     for words, value in ((["--lookup"], 8), (["--lookup", "3"], 3), (["--lookup", "-n", "1"], 8), ([], 0)):
         assert parse(find_command("run"), words).lookup == value
+
+
+def test_a_model_file_with_a_comma_in_its_name(tmp_path) -> None:
+    (tmp_path / "a,b.gguf").touch()
+    assert parse(find_command("bench"), ["-m", f"{tmp_path}/a,b.gguf"]).model == [f"{tmp_path}/a,b.gguf"]
+
+
+def test_a_range_may_be_long() -> None:
+    assert len(parse(find_command("bench"), ["-p", "1-10000"]).n_prompt) == 10000
+
+
+def test_what_is_not_followed_is_said() -> None:
+    args = parse(find_command("run"), ["-p", "x", "--rope-freq-scale", "1"])
+    assert args.notes == ["--rope-freq-scale: positions are encoded as the file says"]
 
 
 def test_llama_flags_are_whole_and_distinct() -> None:

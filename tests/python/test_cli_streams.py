@@ -252,6 +252,12 @@ def test_token_files_that_are_none(tmp_path) -> None:
     np.savez(tmp_path / "several.npz", a=np.zeros(9))
     np.save(tmp_path / "floats.npy", np.zeros(9))
     np.save(tmp_path / "objects.npy", np.array([{}]), allow_pickle=True)
+    (tmp_path / "text.npy").write_text("# Title\n" * 20)
+    (tmp_path / "zip.npy").write_bytes(b"PK\x03\x04" + b"x" * 99)
+    (tmp_path / "short.npy").write_bytes(np.lib.format.magic(1, 0) + b"\x10\0{'descr'")
     for file in tmp_path.iterdir():
         error = run("perplexity", "--tokens", file, "--window", 4, code=1).stderr.decode()
         assert error.startswith("sterna: error: ") and error.count("\n") == 1
+        assert "pickle" not in error
+        if file.stem not in ("scalar", "floats"):
+            assert f"{file}: not a .npy file of token ids" in error

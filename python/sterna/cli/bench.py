@@ -6,6 +6,7 @@ import contextlib
 import csv
 import itertools
 import json
+import os
 import statistics
 import sys
 from collections.abc import Callable, Iterator
@@ -18,8 +19,9 @@ import sterna
 
 from .. import _core
 from .errors import UsageError
+from .generation import SAMPLING_NAMES
 from .model_options import HEAD_BITS, ISA, cache_options, force_isa, kv_type, kv_type_name
-from .options import Command, Option, choice, listed, path, ranges, whole
+from .options import Command, Option, choice, listed, ranges, whole
 from .streams import visible
 
 if TYPE_CHECKING:
@@ -43,6 +45,14 @@ def _pair(word: str) -> list[_Test]:
     if not any(test):
         raise ValueError(f"PROMPT,DECODED: tokens from 0 to {_MAX_TOKENS}, not both 0")
     return [test]
+
+
+def _files(word: str) -> list[str]:
+    """Names with commas between them, as llama-bench has them, unless a file has such a name."""
+    names = [word] if os.path.exists(word) else word.split(",")
+    if not all(names):
+        raise ValueError("FILE or FILE,FILE")
+    return names
 
 
 def _reset_peak_memory() -> None:
@@ -214,9 +224,9 @@ _MODEL = (
     Option(
         "-m --model",
         "model",
-        "GGUF file, may be repeated; default: the package's model",
-        path,
-        "FILE",
+        "GGUF files, may be repeated; default: the package's model",
+        _files,
+        "FILE,...",
         repeat=True,
     ),
     Option(
@@ -248,4 +258,5 @@ COMMAND = Command(
     ),
     _bench,
     takes_llama_flags=True,
+    hints=dict.fromkeys(SAMPLING_NAMES, "nothing is sampled; leave it out"),
 )

@@ -179,12 +179,14 @@ def _chat(args: SimpleNamespace) -> None:
     with load_model(args) as model:
         conversation = _Conversation(model, args, system, template)
         _banner(model.info)
-        lines = _terminal_lines() if sys.stdin is not None and sys.stdin.isatty() else _piped_lines()
-        asked = answered = 0
+        piped = sys.stdin is None or not sys.stdin.isatty()
+        lines = _piped_lines() if piped else _terminal_lines()
+        asked = answered = commands = 0
         if first is not None:
             asked, answered = 1, int(conversation.ask(first))
         for line in () if args.single_turn and asked else lines:
             if re.match(r"\s*/[A-Za-z?]+(\s|$)", line):
+                commands += 1
                 if not _command(line, conversation):
                     break
             elif "\0" in line:
@@ -197,6 +199,8 @@ def _chat(args: SimpleNamespace) -> None:
                     break
     if asked and not answered:
         raise ValueError("no message could be answered")
+    if piped and not asked and not commands:
+        raise ValueError("no message: got none from standard input, -p or -f")
 
 
 COMMAND = Command(

@@ -54,6 +54,7 @@ SAMPLING = (
     Option("-r --reverse-prompt", "stop", "stop before this text; may be given more than once", text, "TEXT",
            repeat=True),
 )  # fmt: skip
+SAMPLING_NAMES = [name for option in SAMPLING for name in option.names.split()]  # for hints elsewhere
 CONVERSATION = (
     Option("-sys --system-prompt", "system", "system message", text, "TEXT"),
     Option("-sysf --system-prompt-file", "system_file", "file with the system message", path, "FILE"),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 INT_MAX = 2**31 - 1
+MAX_RANGE = 10_000  # values of N-M
 FLOAT_MAX = 3.4e38  # of the 32-bit numbers in the library
 
 # From the word on the command line to the value; ValueError says what was expected.
@@ -35,6 +36,7 @@ class Command(NamedTuple):
     run: Callable[[Any], None]
     operand: Option | None = None  # the word that may stand without an option
     takes_llama_flags: bool = False
+    hints: Mapping[str, str] = {}  # what to use instead of options of other commands
 
     def options(self) -> dict[str, Option]:
         """By every name."""
@@ -121,6 +123,8 @@ def ranges(low: int, high: int) -> Reader:
             raise ValueError("a range from a smaller to a larger number")
         values = [first]
         while (after := values[-1] * step if match[3] == "*" else values[-1] + step) <= last:
+            if len(values) == MAX_RANGE:
+                raise ValueError(f"a range of at most {MAX_RANGE} values; N-M+STEP and N-M*FACTOR have fewer")
             values.append(after)
         return values
 

@@ -80,7 +80,10 @@ class _Parser:
         glued = re.fullmatch(r"(-[a-z]+)([0-9.]+)", word)
         if glued and self.known(glued[1]):
             raise UsageError(f"{word}: no such option; did you mean {glued[1]} {glued[2]}?")
-        raise UsageError(f"{shown(word)[1:-1]}: no such option{similar(word, list(self.options))}")
+        name = word.split("=", 1)[0].replace("_", "-")
+        hint = self.command.hints.get(name)
+        meant = f"; {hint}" if hint else similar(word, list(self.options))
+        raise UsageError(f"{shown(word)[1:-1]}: no such option{meant}")
 
     def own(self, option: Option, name: str, attached: str | None) -> None:
         if option.read is None:
@@ -88,7 +91,7 @@ class _Parser:
                 raise UsageError(f"{name}: got the value {shown(attached)}, expected none")
             self.values[option.dest] = option.sets
             return
-        if attached is None and option.bare is not None and not self.next_is(r"[+-]?[0-9]+"):
+        if attached is None and option.bare is not None and not self.next_is_no_option():
             self.values[option.dest] = option.bare
             return
         word = self.value(name, attached, option.value)
@@ -103,8 +106,9 @@ class _Parser:
         else:
             self.values[option.dest].append(value)
 
-    def next_is(self, pattern: str) -> bool:
-        return bool(self.words) and re.fullmatch(pattern, self.words[-1]) is not None
+    def next_is_no_option(self) -> bool:
+        """Then it is a value that may be left out: a number may be negative, and a wrong value gets an error."""
+        return bool(self.words) and not re.match(rf"[-{_LONG_DASHES}](?![0-9]+$)", self.words[-1])
 
     def value(self, name: str, attached: str | None, what: str) -> str:
         if attached is not None:
@@ -118,7 +122,7 @@ class _Parser:
         pattern = flag.value_in(command)
         if flag.value_may_be_left_out(command):
             pattern = SWITCH
-            if value is None and self.next_is(rf"({SWITCH})(,[0-9]+)*"):
+            if value is None and self.next_is_no_option():
                 value = self.words.pop()
         elif pattern:
             value = self.value(name, attached, "one, as in llama.cpp")
@@ -133,6 +137,8 @@ class _Parser:
                 else "one of " + pattern.replace("[0-9]+", "a number").replace("|", ", ")
             )
             raise UsageError(f"{name}: got {shown(value)}, expected {expected}")
+        if flag.note:
+            self.notes.append(f"{name}: {flag.note}")
         if value is not None and "," in value and command == "bench":
             self.notes.append(f"{name} {value} changes nothing here: measured once")
 

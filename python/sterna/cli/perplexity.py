@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from .errors import UsageError
-from .generation import exclusive
+from .generation import SAMPLING_NAMES, exclusive
 from .model_options import MODEL, load_model
 from .options import Command, Option, path, whole
 from .streams import read_text, status_line
@@ -37,13 +37,26 @@ _TEXT = (
 )  # fmt: skip
 
 
+_HINTS = {
+    **dict.fromkeys(SAMPLING_NAMES, "nothing is sampled; leave it out"),
+    **dict.fromkeys(
+        ("-n", "--predict", "--n-predict"), "nothing is generated; --chunks N limits the windows"
+    ),
+    **dict.fromkeys(("-p", "--prompt"), "the text comes from -f FILE; - is standard input"),
+}
+
+
 def _token_ids(args: SimpleNamespace, model: Model) -> npt.NDArray[np.integer]:
     import numpy as np
 
     if args.tokens is None:
         return np.array(model.tokenize(read_text(args.file)), np.int32)
-    tokens = np.load(args.tokens)
-    if not isinstance(tokens, np.ndarray) or tokens.ndim != 1:
+    try:
+        with open(args.tokens, "rb") as file:
+            tokens: npt.NDArray[np.integer] = np.lib.format.read_array(file, allow_pickle=False)
+    except (ValueError, EOFError, OverflowError):
+        raise ValueError(f"{args.tokens}: not a .npy file of token ids") from None
+    if tokens.ndim != 1:
         raise ValueError(f"{args.tokens}: expected one array of token ids with one dimension")
     return tokens
 
@@ -81,4 +94,5 @@ COMMAND = Command(
     ),
     _perplexity,
     takes_llama_flags=True,
+    hints=_HINTS,
 )
