@@ -403,7 +403,7 @@ bool write_json(const Options& o, const std::vector<Row>& rows) {
 int main(int argc, char** argv) {
   Options o;
   if (!parse(argc, argv, &o)) return std::fputs(kUsage, stderr), 2;
-  std::printf("%s, %d CPUs, one thread\n%-58s %12s %10s %10s\n", cpu_name().c_str(), usable_cpus(),
+  std::printf("%s, %d CPUs, one thread\n%-58s %12s %10s %10s\n", cpu_name(), usable_cpus(),
               "benchmark", "median us", "GMAC/s", "GB/s");
   Weights weights;
   std::vector<Row> rows;
