@@ -15,8 +15,6 @@
 #include <vector>
 
 #include "backends/cpu/choice.h"
-#include "backends/cpu/packed.h"
-#include "base/buffer.h"
 #include "base/half.h"
 #include "kernels/contract/attention.h"
 #include "kernels/contract/elementwise.h"
@@ -25,6 +23,8 @@
 #include "kernels/contract/tables.h"
 #include "kernels/registry.h"
 #include "limits.h"
+#include "machine/memory.h"
+#include "packing/panels.h"
 #include "sterna/cpu.h"
 
 namespace {
@@ -403,8 +403,8 @@ bool write_json(const Options& o, const std::vector<Row>& rows) {
 int main(int argc, char** argv) {
   Options o;
   if (!parse(argc, argv, &o)) return std::fputs(kUsage, stderr), 2;
-  std::printf("%s, %d CPUs, one thread\n%-58s %12s %10s %10s\n", cpu_name(), usable_cpus(),
-              "benchmark", "median us", "GMAC/s", "GB/s");
+  std::printf("%s, %d CPUs, one thread\n%-58s %12s %10s %10s\n", cpu_name(), usable_cpus(), "benchmark",
+              "median us", "GMAC/s", "GB/s");
   Weights weights;
   std::vector<Row> rows;
   const auto wanted = [&](const std::string& name) {

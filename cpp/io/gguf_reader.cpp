@@ -7,16 +7,16 @@
 #include "base/public_call.h"
 #include "io/gguf_parse.h"
 #include "io/gguf_types.h"
-#include "io/mapped_file.h"
 #include "io/name_index.h"
+#include "machine/mapped_file.h"
 #include "sterna/gguf.h"
 
 namespace sterna {
 
 using io::gguf_error;
 using io::GgufPart;
-using io::MappedFile;
 using io::quoted;
+using machine::MappedFile;
 
 namespace {
 

@@ -6,9 +6,7 @@
 #include <cstring>
 #include <string>
 
-#include "base/public_call.h"
-#include "cpu/features.h"
-#include "sterna/cpu.h"
+#include "machine/features.h"
 
 namespace sterna::kernels {
 
@@ -80,7 +78,7 @@ void visit(Family family, std::string_view variant, More more) {
 }  // namespace
 
 std::span<const Isa> isas() {
-#define STERNA_ISA_ENTRY(name, needs) {#name, needs, cpu::has_##name, until_null(kernels_##name)},
+#define STERNA_ISA_ENTRY(name, needs) {#name, needs, machine::has_##name, until_null(kernels_##name)},
   static const Isa list[] = {
 #include "kernels/isas.inc"
   };
@@ -124,27 +122,11 @@ std::string full_name(const Kernel& k) {
   return std::string(k.family_name) + "_" + k.variant + (*k.algorithm ? "_" : "") + k.algorithm + "_" + k.isa;
 }
 
-}  // namespace sterna::kernels
-
-namespace sterna {
-
-std::span<const IsaInfo> isas() {
-#define STERNA_ISA_ENTRY(name, needs) {#name, needs, cpu::has_##name()},
-  static const IsaInfo list[] = {
-#include "kernels/isas.inc"
-  };
-#undef STERNA_ISA_ENTRY
-  return list;
-}
-
-bool IsaInfo::active() const { return supported && kernels::position(name) >= kernels::first_active(); }
+bool is_active(std::string_view name) { return position(name) >= first_active(); }
 
 Status force_isa(std::string_view name) {
-  return public_call("force_isa", [&](FloatEnvironment&) -> Status {
-    STERNA_ASSIGN(const size_t index, kernels::index_of(name, "force_isa"));
-    kernels::forced_isa = index;
-    return {};
-  });
+  STERNA_ASSIGN(forced_isa, index_of(name, "force_isa"));
+  return {};
 }
 
-}  // namespace sterna
+}  // namespace sterna::kernels

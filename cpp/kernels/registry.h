@@ -49,5 +49,9 @@ bool isa_is_forced();
 Result<size_t> first_active_isa();
 /// The same without an error: a wrong STERNA_ISA counts as none. Like find(), it allocates nothing.
 size_t first_active();
+/// Whether kernels may come from the instruction set of this name.
+bool is_active(std::string_view isa);
+/// What sterna::force_isa() does.
+Status force_isa(std::string_view name);
 
 }  // namespace sterna::kernels

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/float_environment.h"
-#include "threads/fork.h"
+#include "machine/process.h"
 
 namespace sterna {
 namespace {
@@ -38,7 +38,7 @@ struct ThreadPool::Impl {
   };
 
   std::vector<std::thread> workers;
-  uint32_t born = fork_generation();
+  uint32_t born = machine::fork_generation();
   Job job{};  // may be read after a task of it was taken, until that task is done
   alignas(64) std::atomic<uint32_t> epoch{0};   // grows with every job; also with stop
   alignas(64) std::atomic<uint64_t> ticket{0};  // epoch << 32 | tasks that nobody has taken
@@ -48,7 +48,7 @@ struct ThreadPool::Impl {
   std::exception_ptr failure;       // ... and this is how the first one said so
 
   /// A pool of an earlier process has lost its threads.
-  bool forked() const { return born != fork_generation(); }
+  bool forked() const { return born != machine::fork_generation(); }
 
   /// A task that fails counts as done: its job ends like any other, and the caller gets to know.
   void call(const Job& j, size_t i, size_t thread) {

@@ -5,10 +5,10 @@
 #include <cstring>
 #include <vector>
 
-#include "backends/cpu/packed.h"
 #include "base/half.h"
 #include "conformance/qgemm_cases.h"
 #include "kernels/registry.h"
+#include "packing/panels.h"
 
 namespace sterna {
 

@@ -1,18 +1,18 @@
-// libFuzzer target: any activations, codes and scales, however hostile, through quantization and matmul of every
-// instruction set of this machine. The same bits as the scalar kernels give; a NaN equals any NaN.
+// libFuzzer target: any activations, codes and scales, however hostile, through quantization and matmul of
+// every instruction set of this machine. The same bits as the scalar kernels give; a NaN equals any NaN.
 #include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
 
-#include "backends/cpu/packed.h"
-#include "base/buffer.h"
 #include "base/checked_math.h"
 #include "fuzz/input.h"
 #include "kernels/contract/elementwise.h"
 #include "kernels/contract/qgemm.h"
 #include "kernels/contract/tables.h"
 #include "kernels/registry.h"
+#include "machine/memory.h"
+#include "packing/panels.h"
 
 namespace sterna::fuzz {
 namespace {
@@ -21,7 +21,9 @@ using kernels::Family;
 using kernels::Isa;
 using kernels::Kernel;
 
-bool same(float a, float b) { return std::memcmp(&a, &b, sizeof(a)) == 0 || (std::isnan(a) && std::isnan(b)); }
+bool same(float a, float b) {
+  return std::memcmp(&a, &b, sizeof(a)) == 0 || (std::isnan(a) && std::isnan(b));
+}
 
 const std::vector<std::string>& variants() {
   static const std::vector<std::string> all = [] {
@@ -76,8 +78,9 @@ Weights make_weights(Input& in, const std::string& variant) {
     for (size_t i = 0; i < 16 * n_blocks; i++) scale(d[i]), scale(m[i]);
     for (int8_t& s : sub_scale) s = nibbles ? int8_t(in.byte() & 15) : int8_t(in.byte());
     for (uint8_t& s : sub_min) s = nibbles ? in.byte() & 15 : in.byte();
-    cpu::pack_panel(l, {codes.data(), d.data(), spec.has_min ? m.data() : nullptr, sub_scale.data(), sub_min.data()},
-                    w.panels.data() + p * l.panel_bytes);
+    cpu::pack_panel(
+        l, {codes.data(), d.data(), spec.has_min ? m.data() : nullptr, sub_scale.data(), sub_min.data()},
+        w.panels.data() + p * l.panel_bytes);
   }
   return w;
 }
@@ -88,7 +91,8 @@ std::vector<float> products(const Weights& w, const std::vector<float>& x, size_
   const cpu::PackedLayout& l = w.layout;
   const formats::CodeSpec& spec = l.spec;
   const size_t n_blocks = spec.block ? l.depth / spec.block : 1,
-               n_sums = spec.block ? l.depth / (spec.sub ? spec.sub : spec.block) : 1, stride = l.n_chunks * 32;
+               n_sums = spec.block ? l.depth / (spec.sub ? spec.sub : spec.block) : 1,
+               stride = l.n_chunks * 32;
   const Buffer act = Buffer::allocate(n_tokens * round_up(stride, 64));
   std::vector<float> scale(n_tokens * n_blocks);
   std::vector<int32_t> sum(n_tokens * n_sums);
@@ -99,7 +103,7 @@ std::vector<float> products(const Weights& w, const std::vector<float>& x, size_
     q.x = x.data() + t * l.depth, q.n = l.depth;
     q.block = spec.block, q.sum_block = spec.block ? l.depth / n_sums : 0;
     q.codes = act.as<int8_t>() + t * stride, q.scale = &scale[t * n_blocks], q.sum = &sum[t * n_sums];
-    kernels::as<kernels::QuantizeFn>(*quantize)(q);
+    kernels::as<kernels::QuantizeFn> (*quantize)(q);
   }
   kernels::QGemmArgs args = l.args(w.panels.data());
   args.act = act.as<int8_t>(), args.act_stride = stride;

@@ -5,10 +5,10 @@
 #include <cstdlib>
 #include <vector>
 
-#include "models/architecture.h"
-#include "models/decoder.h"
+#include "llm/models/architecture.h"
+#include "llm/models/decoder.h"
+#include "llm/text/tokenizer.h"
 #include "sterna/gguf.h"
-#include "text/tokenizer.h"
 #include "threads/pool.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

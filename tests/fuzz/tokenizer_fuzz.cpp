@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "llm/text/nfc.h"
+#include "llm/text/pretokenize.h"
+#include "llm/text/tokenizer.h"
 #include "sterna/gguf.h"
-#include "text/nfc.h"
-#include "text/pretokenize.h"
-#include "text/tokenizer.h"
 #include "unit/tiny_vocab.h"
 
 namespace {

@@ -71,7 +71,7 @@ def table() -> str:
         marks = ["yes" if kernel in lists[isa] else "next" for isa, _ in isas]
         lines.append(f"| {name} | {bits:g} | `{kernel}` | " + " | ".join(marks) + " |")
     needs = "; ".join(f"`{isa}` needs {what}" for isa, what in isas)
-    models = re.findall(r'^STERNA_MODEL\("([^"]+)"', read("cpp/models/models.inc"), re.M)
+    models = re.findall(r'^STERNA_MODEL\("([^"]+)"', read("cpp/llm/models/models.inc"), re.M)
     lines += [
         "",
         f"Instruction sets, chosen at run time: {needs}. Where one says next, the next one does the work.",

@@ -18,41 +18,62 @@ KERNELS = ["cpp/kernels/registry", "cpp/kernels/contract"]
 ARROWS = {
     "include/sterna": [],
     "cpp/base": [PUBLIC],
-    "cpp/cpu": [BASE, PUBLIC],
+    "cpp/machine": [BASE, PUBLIC],
+    "cpp/threads": ["cpp/machine", BASE, PUBLIC],
     "cpp/formats": [BASE],
+    "cpp/packing": ["cpp/formats", *KERNELS, BASE],
     "cpp/kernels/contract": [BASE],
     "cpp/kernels/generic": ["cpp/kernels/contract", BASE],
-    "cpp/kernels/registry": ["cpp/kernels/contract", "cpp/kernels/isas", "cpp/cpu", BASE, PUBLIC],
+    "cpp/kernels/registry": ["cpp/kernels/contract", "cpp/kernels/isas", "cpp/machine", PUBLIC],
     "cpp/kernels/isas": [],
+    "cpp/kernels/selftest": ["cpp/packing", *KERNELS, BASE, PUBLIC],
     "cpp/kernels": ["cpp/kernels/contract", "cpp/kernels/generic", BASE],  # the folders of instruction sets
     "cpp/kernels/avxvnni": ["cpp/kernels/contract", "cpp/kernels/generic", "cpp/kernels/avx2", BASE],
     "cpp/kernels/avx512_vbmi": ["cpp/kernels/contract", "cpp/kernels/generic", "cpp/kernels/avx512", BASE],
     "cpp/kernels/amx": ["cpp/kernels/contract", "cpp/kernels/generic", "cpp/kernels/avx512_vbmi", BASE],
     "cpp/kernels/neon_dotprod": ["cpp/kernels/contract", "cpp/kernels/generic", "cpp/kernels/neon", BASE],
     "cpp/kernels/neon_i8mm": ["cpp/kernels/contract", "cpp/kernels/generic", "cpp/kernels/neon", BASE],
-    "cpp/threads": [BASE, PUBLIC],
-    "cpp/backends/cpu": [*KERNELS, "cpp/threads", "cpp/formats", BASE, PUBLIC],
-    "cpp/ops": ["cpp/backends/cpu", "cpp/formats", "cpp/threads", BASE, PUBLIC],
-    "cpp/io": ["cpp/formats", BASE, PUBLIC],
-    "cpp/text": [BASE, PUBLIC],
-    "cpp/models": ["cpp/backends/cpu", "cpp/formats", "cpp/io", "cpp/threads", *KERNELS, BASE, PUBLIC],
-    "cpp/runtime": [
-        "cpp/models",
-        "cpp/text",
+    "cpp/backends/cpu": [
+        "cpp/packing",
+        *KERNELS,
+        "cpp/threads",
+        "cpp/formats",
+        "cpp/machine",
+        BASE,
+        PUBLIC,
+    ],
+    "cpp/io": ["cpp/formats", "cpp/machine", BASE, PUBLIC],
+    "cpp/llm/text": [PUBLIC],
+    "cpp/llm/models": ["cpp/backends/cpu", "cpp/formats", "cpp/io", "cpp/threads", *KERNELS, BASE, PUBLIC],
+    "cpp/llm/engine": [
+        "cpp/llm/models",
+        "cpp/llm/text",
         "cpp/threads",
         "cpp/backends/cpu",
-        "cpp/formats",
-        "cpp/cpu",
         *KERNELS,
+        BASE,
+        PUBLIC,
+    ],
+    "cpp/api": [
+        "cpp/llm/engine",
+        "cpp/llm/models",
+        "cpp/llm/text",
+        "cpp/backends/cpu",
+        "cpp/packing",
+        "cpp/kernels/selftest",
+        "cpp/kernels/registry",
+        "cpp/kernels/isas",
+        "cpp/threads",
+        "cpp/machine",
         BASE,
         PUBLIC,
     ],
     "cpp/tools": [PUBLIC],
     "python/bindings": [PUBLIC],
-    "tests/reference": ["cpp/formats", "cpp/kernels/contract", BASE],
+    "tests/reference": [BASE],
     "tests/install": [PUBLIC],
     "tests": [PUBLIC, "cpp", "tests/reference"],
-    "bench": [PUBLIC, "cpp", "tests/reference"],
+    "bench": [PUBLIC, "cpp"],
 }
 ISA_FOLDERS = sorted(f.name for f in (ROOT / "cpp/kernels").iterdir() if (f / "kernels.inc").exists())
 # Standard headers that a kernel may use: none that allocates, throws, prints or knows of threads.
@@ -104,11 +125,53 @@ def test_no_arrow_goes_up() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_every_arrow_is_used() -> None:
+    """An arrow that nobody uses is an invitation. "cpp" stands for many; an ISA folder speaks for all of them."""
+    used = set()
+    for source in cpp_files():
+        for _quote, name in includes(source):
+            if target := resolve(source, name):
+                here = area(source)
+                used.add((here if here in ARROWS else "cpp/kernels", area(target)))
+                if target.parts[0] == "cpp":
+                    used.add((here, "cpp"))
+    # What a narrower folder may include besides the others' is said once more for it.
+    narrower = {a for a in ARROWS if a.removeprefix("cpp/kernels/") in ISA_FOLDERS}
+    unused = [
+        f"{source} -> {target}"
+        for source, targets in ARROWS.items()
+        for target in targets
+        if (source, target) not in used and not (source in narrower and target in ARROWS["cpp/kernels"])
+    ]
+    assert not unused, "allowed and not used: " + ", ".join(unused)
+
+
+def test_operating_system() -> None:
+    """Its headers stand in cpp/machine and in the tools: a port is a few files there."""
+    system = re.compile(
+        r"(sys|asm|linux)/.*|unistd\.h|pthread\.h|sched\.h|fcntl\.h|dlfcn\.h|signal\.h|windows\.h|cpuid\.h"
+    )
+    wrong = [
+        f"{source}: <{name}>"
+        for source in cpp_files()
+        if source.parts[0] in ("cpp", "include")
+        and source.parts[:2] not in (("cpp", "machine"), ("cpp", "tools"))
+        for quote, name in includes(source)
+        if quote == "<" and system.fullmatch(name)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
 def test_outside_headers() -> None:
     """The public headers and the kernels use few headers of others."""
+    kernel_areas = {
+        "cpp/kernels/contract",
+        "cpp/kernels/generic",
+        *(f"cpp/kernels/{isa}" for isa in ISA_FOLDERS),
+    }
     wrong = []
     for source in cpp_files():
-        in_kernels = source.parts[:2] == ("cpp", "kernels") and len(source.parts) > 3
+        in_kernels = area(source) in kernel_areas
         for quote, name in includes(source):
             if quote == '"':
                 continue

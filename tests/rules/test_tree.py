@@ -12,7 +12,7 @@ TOP = {
     "include", "cpp", "python", "tests", "bench", "third_party",
 }  # fmt: skip
 MAX_LINES = 600
-GENERATED = {pathlib.Path("cpp/text/unicode_tables.inc")}
+GENERATED = {pathlib.Path("cpp/llm/text/unicode_tables.inc")}
 SCRIPTS = {".py", ".sh", ".yml", ".yaml", ".cmake"}
 TEXT = CPP_SUFFIXES | SCRIPTS | {".md", ".txt", ".toml", ".json", ".in", ""}
 # Paths of one machine, and notes for later. Spelled in two parts so that this file does not contain them.

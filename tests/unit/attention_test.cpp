@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "base/half.h"
+#include "base/random.h"
 #include "fast.h"
 #include "reference/attention.h"
 #include "reference/attention_int8.h"
-#include "runtime/sampler.h"
 #include "sterna/cpu.h"
 
 namespace sterna {
@@ -31,7 +31,7 @@ struct Case {
 struct Data {
   std::vector<float> k, v, q;
   explicit Data(const Case& c) {
-    runtime::Random r(c.head_dim);
+    Random r(c.head_dim);
     const auto fill = [&](std::vector<float>& x, size_t width) {
       x.resize(c.n_ctx * width);
       for (float& f : x) f = float(r.uniform() * 4 - 2);

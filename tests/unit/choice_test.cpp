@@ -19,8 +19,8 @@
 #include <thread>
 #include <vector>
 
-#include "backends/cpu/choice_file.h"
 #include "backends/cpu/linear.h"
+#include "machine/cache_file.h"
 #include "sterna/sterna.h"
 
 namespace sterna {
@@ -215,16 +215,16 @@ TEST_SUITE("unit") {
     SUBCASE("a link to a valid file is not read") {
       cpu::ChoiceTable table(victim);
       CHECK(why(table) == "measured");
-      CHECK(!cpu::read_small_file(victim, 1 << 16).empty());
+      CHECK(!machine::read_small_file(victim, 1 << 16).empty());
       fs::create_symlink(victim, file);
-      CHECK(cpu::read_small_file(file, 1 << 16).empty());
+      CHECK(machine::read_small_file(file, 1 << 16).empty());
       becomes_a_file();
     }
     SUBCASE("folders, devices and large files are not read") {
       write(victim, std::string(100, 'x'));
-      CHECK(cpu::read_small_file(victim, 100).size() == 100);
+      CHECK(machine::read_small_file(victim, 100).size() == 100);
       for (const fs::path& path : {folder.path, fs::path("/dev/zero"), fs::path(), victim})
-        CHECK(cpu::read_small_file(path, 99).empty());
+        CHECK(machine::read_small_file(path, 99).empty());
       fs::create_directory(file);
       cpu::ChoiceTable table(file);
       CHECK(why(table) == "measured");
@@ -267,8 +267,7 @@ TEST_SUITE("unit") {
         c = table.choose(like(), true).value();
       });
     while (!started) std::this_thread::yield();
-    for (int i = 0; i < 3; i++)
-      CHECK(in_child([&] { return table.choose(like(), true).ok() ? 0 : 1; }) == 0);
+    for (int i = 0; i < 3; i++) CHECK(in_child([&] { return table.choose(like(), true).ok() ? 0 : 1; }) == 0);
     for (std::thread& t : threads) t.join();
     for (const cpu::Choice& c : chosen) CHECK(c.kernel == chosen[0].kernel);
   }
@@ -281,20 +280,21 @@ TEST_SUITE("unit") {
     const auto file = [&](const char* cache, const char* home) {
       cache ? setenv(names[0], cache, 1) : unsetenv(names[0]);
       home ? setenv(names[1], home, 1) : unsetenv(names[1]);
-      return cpu::choice_file();
+      return machine::cache_file();
     };
     CHECK(file("/c", "/h") == "/c/sterna/kernels.txt");
     for (const char* no : {static_cast<const char*>(nullptr), "", "relative", "~/.cache", "./c"}) {
       CHECK(file(no, "/h") == "/h/.cache/sterna/kernels.txt");
       CHECK(file(no, no).empty());
     }
-    for (int i = 0; i < 2; i++) before[i].empty() ? unsetenv(names[i]) : setenv(names[i], before[i].c_str(), 1);
+    for (int i = 0; i < 2; i++)
+      before[i].empty() ? unsetenv(names[i]) : setenv(names[i], before[i].c_str(), 1);
   }
 
   TEST_CASE("how the choice is set, and that no result depends on it") {
     const Folder folder;
     REQUIRE(setenv("XDG_CACHE_HOME", folder.path.c_str(), 1) == 0);
-    CHECK(cpu::choice_file() == folder.path.string() + "/sterna/kernels.txt");
+    CHECK(machine::cache_file() == folder.path.string() + "/sterna/kernels.txt");
     const auto why = [] {
       auto c = cpu::choose(like());
       REQUIRE_MESSAGE(c.ok(), c.status().message());
@@ -323,7 +323,7 @@ TEST_SUITE("unit") {
       CHECK(why() == (several ? "measured" : "builtin"));
       CHECK(product(n) == want);
     }
-    CHECK(fs::exists(cpu::choice_file()) == several);
+    CHECK(fs::exists(machine::cache_file()) == several);
 
     REQUIRE(force_isa(kernels::isas().back().name).ok());
     CHECK(why() == "forced");

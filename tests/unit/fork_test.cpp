@@ -1,7 +1,5 @@
 // fork() while other threads use a model, weights or nothing: the child works or is told why not, and never
 // waits.
-#include "threads/fork.h"
-
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +11,7 @@
 #include <vector>
 
 #include "sterna/sterna.h"
+#include "threads/turn.h"
 
 namespace sterna {
 namespace {

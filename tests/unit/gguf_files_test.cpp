@@ -13,7 +13,7 @@
 
 #include "gguf_builder.h"
 #include "gguf_check.h"
-#include "io/mapped_file.h"
+#include "machine/mapped_file.h"
 #include "sterna/gguf.h"
 
 TEST_SUITE_BEGIN("unit");
@@ -172,7 +172,7 @@ TEST_CASE("gguf: released pages are read again") {
   }
   SUBCASE("nothing outside the range or the mapping is dropped") {
     const TempDir dir;
-    const Result<io::MappedFile> map = io::MappedFile::open(dir.write("big.gguf", image));
+    const Result<machine::MappedFile> map = machine::MappedFile::open(dir.write("big.gguf", image));
     REQUIRE(map.ok());
     Bytes mine(1 << 20, 7);
     map.value().release(mine);

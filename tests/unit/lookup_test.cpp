@@ -1,6 +1,6 @@
 // Prompt lookup: what is proposed, and that generation with it gives what plain generation gives, however it
 // ends.
-#include "runtime/lookup.h"
+#include "llm/engine/lookup.h"
 
 #include <doctest/doctest.h>
 
@@ -77,7 +77,7 @@ GenerateOptions repeating(int n_tokens, uint64_t seed) {
 TEST_SUITE("unit") {
   TEST_CASE("lookup proposes what followed the longest, then latest occurrence") {
     const auto propose = [](const Tokens& history, size_t max_draft, size_t room) {
-      return runtime::Lookup(max_draft).propose(history, room);
+      return engine::Lookup(max_draft).propose(history, room);
     };
     CHECK(propose({1, 2, 3, 4, 5, 1, 2}, 8, 3) == Tokens{3, 4, 5});
     CHECK(propose({1, 2, 3, 4, 5, 1, 2}, 2, 9) == Tokens{3, 4});
@@ -94,7 +94,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("lookup learns from what came true") {
     const Tokens history = repeated({1, 2, 3}, 30), weak{4, 1, 2, 7, 8, 1, 2};
-    runtime::Lookup lookup(8);
+    engine::Lookup lookup(8);
     const auto length = [&] { return lookup.propose(history, 99).size(); };
     CHECK(length() == 8);
     lookup.learn(8, 2);

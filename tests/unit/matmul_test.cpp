@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "backends/cpu/linear.h"
+#include "base/random.h"
 #include "reference/act_bits.h"
-#include "runtime/sampler.h"
 #include "sterna/sterna.h"
 
 namespace sterna {
@@ -24,7 +24,7 @@ struct Input {
 Input make_input(int bits, size_t block, uint64_t seed, size_t n_planes = 1, size_t n_tokens = 5) {
   Input in;
   in.depth = block ? 192 : 101, in.block = block, in.n_tokens = n_tokens;
-  runtime::Random r(seed);
+  Random r(seed);
   const size_t n_scales = n_planes * in.rows * (block ? in.depth / block : 1);
   for (size_t i = 0; i < n_planes * in.rows * in.depth; i++)
     in.codes.push_back(uint8_t(r.next() & ((1u << bits) - 1)));

@@ -1,12 +1,12 @@
 // Unicode normalization form C: against Python's on difficult texts, bytes that are no text, and time.
-#include "text/nfc.h"
+#include "llm/text/nfc.h"
 
 #include <doctest/doctest.h>
 
 #include <sstream>
 #include <string>
 
-#include "text/unicode.h"
+#include "llm/text/unicode.h"
 #include "unit/tiny_vocab.h"
 #include "unit/tokenizer_check.h"
 

@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "models/rope.h"
-#include "runtime/sampler.h"
+#include "base/random.h"
+#include "llm/engine/sampler.h"
+#include "llm/models/rope.h"
 #include "sterna/sterna.h"
 
 namespace sterna {
@@ -32,10 +33,9 @@ GenerateOptions greedy(int n) {
 
 TEST_SUITE("unit") {
   TEST_CASE("the generator is xoshiro256** seeded by splitmix64") {
-    runtime::Random r(
-        0);  // first output for splitmix64 state 0, computed by hand from the published algorithms
+    Random r(0);  // first output for splitmix64 state 0, computed by hand from the published algorithms
     CHECK(r.next() == 0x99ec5f36cb75f2b4);
-    runtime::Random a(42), b(42);
+    Random a(42), b(42);
     for (int i = 0; i < 100; i++) {
       const double u = a.uniform();
       CHECK(u == b.uniform());
@@ -49,7 +49,7 @@ TEST_SUITE("unit") {
       std::set<int32_t> seen;
       for (uint64_t seed = 0; seed < 300; seed++) {
         o.seed = seed;
-        runtime::Sampler s(o);
+        engine::Sampler s(o);
         std::vector<cpu::Candidate> l;
         for (size_t i = 0; i < logits.size(); i++) l.push_back({int32_t(i), logits[i]});
         seen.insert(s.sample(l, history));
@@ -183,7 +183,7 @@ TEST_SUITE("unit") {
     for (int bits : {1, 2, 4, 8}) {
       for (size_t block : {size_t(0), size_t(32), size_t(64)}) {
         const size_t rows = 21, depth = block ? 192 : 101, n_tokens = 5, n_scales = block ? depth / block : 1;
-        runtime::Random r(uint64_t(bits) * 100 + block);
+        Random r(uint64_t(bits) * 100 + block);
         std::vector<uint8_t> codes(rows * depth);
         for (uint8_t& c : codes) c = uint8_t(r.next() & ((1u << bits) - 1));
         std::vector<float> scales(rows * n_scales), x(n_tokens * depth), out(n_tokens * rows);

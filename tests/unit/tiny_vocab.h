@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "text/unicode.h"
+#include "llm/text/unicode.h"
 #include "unit/gguf_builder.h"
 
 namespace sterna::testing {

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "llm/text/tokenizer.h"
+#include "llm/text/unicode.h"
 #include "sterna/gguf.h"
-#include "text/tokenizer.h"
-#include "text/unicode.h"
 #include "unit/gguf_builder.h"
 
 namespace sterna::testing {

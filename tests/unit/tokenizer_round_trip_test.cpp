@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "text/nfc.h"
-#include "text/pretokenize.h"
-#include "text/tokenizer.h"
+#include "llm/text/nfc.h"
+#include "llm/text/pretokenize.h"
+#include "llm/text/tokenizer.h"
 #include "unit/tiny_vocab.h"
 #include "unit/tokenizer_check.h"
 

@@ -1,7 +1,7 @@
 // Tokenizers: splits of every pre-tokenizer against a regex engine's, both kinds of vocabulary on tiny
 // models, what must be refused, and (where the files are given) the published test vectors of whole
 // vocabularies.
-#include "text/tokenizer.h"
+#include "llm/text/tokenizer.h"
 
 #include <doctest/doctest.h>
 
@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
+#include "llm/text/pretokenize.h"
+#include "llm/text/unicode.h"
 #include "sterna/gguf.h"
-#include "text/pretokenize.h"
-#include "text/unicode.h"
 #include "unit/gguf_builder.h"
 #include "unit/tiny_vocab.h"
 #include "unit/tokenizer_check.h"

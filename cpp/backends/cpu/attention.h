@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "backends/cpu/kv_cache.h"
-#include "base/buffer.h"
+#include "machine/memory.h"
 #include "sterna/status.h"
 #include "threads/pool.h"
 

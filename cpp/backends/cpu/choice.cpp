@@ -12,12 +12,11 @@
 #include <numeric>
 #include <sstream>
 
-#include "backends/cpu/choice_file.h"
-#include "base/buffer.h"
 #include "base/checked_math.h"
-#include "base/public_call.h"
 #include "kernels/contract/tables.h"
-#include "sterna/cpu.h"
+#include "machine/cache_file.h"
+#include "machine/cpus.h"
+#include "machine/memory.h"
 
 namespace sterna::cpu {
 namespace {
@@ -57,8 +56,8 @@ std::string key() {
     for (const Kernel* k : isa.kernels)
       for (const char c : kernels::full_name(*k) + "\n") hash = (hash ^ uint8_t(c)) * 0x100000001b3;
   }
-  return "sterna " STERNA_VERSION " choice of kernels\ncpu " + std::string(cpu_name()) + "\nisas" + isas +
-         "\nlist " + std::to_string(hash) + "\n";
+  return "sterna " STERNA_VERSION " choice of kernels\ncpu " + std::string(machine::cpu_name()) + "\nisas" +
+         isas + "\nlist " + std::to_string(hash) + "\n";
 }
 
 constexpr size_t kMaxFileBytes = 1 << 16;
@@ -234,7 +233,8 @@ Result<Choice> ChoiceTable::choose(const PackedLayout& like, bool fresh) {
   const std::vector<const Kernel*> few = plausible(variant);
   if (few.size() == 1) return builtin(few[0], "builtin");
   if (!fresh && !read_)
-    for (const auto& [name, choice] : parse(read_small_file(path_, kMaxFileBytes))) add(name, choice, false);
+    for (const auto& [name, choice] : parse(machine::read_small_file(path_, kMaxFileBytes)))
+      add(name, choice, false);
   read_ = true;
   if (const Entry* known = find(variant, fresh)) return known->choice;
 
@@ -260,14 +260,14 @@ void ChoiceTable::write() const {
   if (path_.empty()) return;
   std::map<std::string, Choice> all;
   for (const Entry* e = entries_; e; e = e->next) all.emplace(e->variant, e->choice);
-  all.merge(parse(read_small_file(path_, kMaxFileBytes)));
+  all.merge(parse(machine::read_small_file(path_, kMaxFileBytes)));
   std::string text = key();
   for (const auto& [variant, choice] : all) {
     text += variant;
     for (const Kernel* k : choice.kernel) text += " " + kernels::full_name(*k);
     text += "\n";
   }
-  replace_file(path_, text);
+  machine::replace_file(path_, text);
 }
 
 namespace {
@@ -278,7 +278,7 @@ ChoiceTable& shared_table() {
   static constinit std::atomic<ChoiceTable*> shared = nullptr;
   ChoiceTable* table = shared;
   if (table) return *table;
-  auto made = std::make_unique<ChoiceTable>(choice_file());
+  auto made = std::make_unique<ChoiceTable>(machine::cache_file());
   return shared.compare_exchange_strong(table, made.get()) ? *made.release() : *table;
 }
 
@@ -295,15 +295,9 @@ Result<Choice> choose(const PackedLayout& like) {
   return shared_table().choose(like, m == Mode::kFresh);
 }
 
-}  // namespace sterna::cpu
-
-namespace sterna {
-
-Status set_kernel_choice(std::string_view mode) {
-  return public_call("set_kernel_choice", [&](FloatEnvironment&) -> Status {
-    STERNA_ASSIGN(cpu::set_mode, cpu::mode_of(mode, "set_kernel_choice"));
-    return {};
-  });
+Status set_choice_mode(std::string_view name) {
+  STERNA_ASSIGN(set_mode, mode_of(name, "set_kernel_choice"));
+  return {};
 }
 
-}  // namespace sterna
+}  // namespace sterna::cpu

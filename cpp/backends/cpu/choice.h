@@ -13,10 +13,9 @@
 #include <utility>
 #include <vector>
 
-#include "backends/cpu/packed.h"
 #include "kernels/contract/qgemm.h"
 #include "kernels/registry.h"
-#include "sterna/choice.h"
+#include "packing/panels.h"
 #include "sterna/status.h"
 
 namespace sterna::cpu {
@@ -45,6 +44,8 @@ struct Choice {
 /// threads meet: nothing is locked, so a process forked meanwhile can choose as well. kUnsupported for a
 /// variant without kernels, or a wrong STERNA_ISA or STERNA_CHOICE; kOutOfMemory.
 Result<Choice> choose(const PackedLayout& like);
+/// What sterna::set_kernel_choice() does.
+Status set_choice_mode(std::string_view name);
 
 // --- the parts, for explain_kernels() and the tests ---
 

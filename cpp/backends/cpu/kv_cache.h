@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <string_view>
 
-#include "backends/cpu/packed.h"
-#include "base/buffer.h"
 #include "kernels/contract/attention.h"
 #include "kernels/contract/elementwise.h"
 #include "kernels/contract/qgemm.h"
+#include "machine/memory.h"
+#include "packing/panels.h"
 #include "sterna/status.h"
 
 namespace sterna::cpu {

@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "backends/cpu/choice.h"
-#include "backends/cpu/packed.h"
-#include "base/buffer.h"
 #include "formats/format.h"
 #include "kernels/contract/elementwise.h"
 #include "kernels/contract/fgemm.h"
 #include "kernels/contract/qgemm.h"
 #include "kernels/contract/tables.h"
+#include "machine/memory.h"
+#include "packing/panels.h"
 #include "sterna/status.h"
 #include "threads/pool.h"
 

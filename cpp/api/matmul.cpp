@@ -1,0 +1,244 @@
+// The public raw matmul: checks everything once, then packs and multiplies through the CPU backend.
+#include "sterna/matmul.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "backends/cpu/act_bits.h"
+#include "backends/cpu/linear.h"
+#include "base/checked_math.h"
+#include "base/public_call.h"
+#include "threads/turn.h"
+
+namespace sterna {
+namespace {
+
+Status bad(const std::string& what) { return Status(Code::kInvalidArgument, "[pack] " + what); }
+std::string num(size_t n) { return std::to_string(n); }
+
+}  // namespace
+
+struct PackedWeights::Impl {
+  std::vector<Buffer> storage;
+  std::vector<cpu::Weight> weights;  ///< One, or the planes of pack_bcq(), whose products are added in order.
+  int bits = 0;
+  std::array<uint8_t, 16> codebook{};
+  // Threads, quantized rows and products of the last call, kept for the next one of the same size.
+  Turn turn;
+  std::unique_ptr<ThreadPool> pool;
+  cpu::Activations acts;
+  Buffer products;
+  size_t acts_rows = 0;
+
+  /// Packs one matrix of checked codes and scales.
+  Status add(std::span<const uint8_t> codes, std::span<const float> scales, size_t rows, size_t depth,
+             const formats::CodeSpec& spec) {
+    const size_t n_blocks = spec.block ? depth / spec.block : 1;
+    const cpu::PackedLayout layout = cpu::packed_layout(spec, rows, depth, spec.block != 0);
+    Buffer packed = Buffer::allocate(layout.bytes()), panel_codes = Buffer::allocate(16 * depth),
+           panel_scales = Buffer::allocate(16 * n_blocks * sizeof(float));
+    if (packed.empty() || panel_codes.empty() || panel_scales.empty())
+      return Status(Code::kOutOfMemory, "[pack] no memory for " + num(layout.bytes()) + " bytes");
+    for (size_t p = 0; p < layout.n_panels; p++) {
+      const size_t n_rows = std::min<size_t>(16, rows - 16 * p);
+      if (n_rows < 16) {
+        std::memset(panel_codes.data(), 0, panel_codes.bytes());
+        std::memset(panel_scales.data(), 0, panel_scales.bytes());
+      }
+      std::memcpy(panel_codes.data(), codes.data() + 16 * p * depth, n_rows * depth);
+      std::memcpy(panel_scales.data(), scales.data() + 16 * p * n_blocks, n_rows * n_blocks * sizeof(float));
+      cpu::pack_panel(layout, {panel_codes.data(), panel_scales.data(), nullptr, nullptr, nullptr},
+                      packed.data() + p * layout.panel_bytes);
+    }
+    STERNA_ASSIGN(cpu::Weight weight, cpu::weight_of_panels(layout, packed.data()));
+    weights.push_back(std::move(weight));
+    storage.push_back(std::move(packed));
+    return {};
+  }
+
+  Status matmul(std::span<const float> x, std::span<float> out, size_t n_tokens, int n_threads, int act_bits);
+};
+
+PackedWeights::PackedWeights(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+PackedWeights::PackedWeights(PackedWeights&&) noexcept = default;
+PackedWeights& PackedWeights::operator=(PackedWeights&&) noexcept = default;
+PackedWeights::~PackedWeights() = default;
+
+namespace {
+
+/// What pack() and pack_bcq() ask of `n_planes` matrices.
+Status check_matrices(std::span<const uint8_t> codes, std::span<const float> scales, size_t n_planes,
+                      size_t rows, size_t depth, size_t block, int n_codes) {
+  uint64_t n, n_scales;
+  if (rows == 0 || depth == 0 || !checked_mul(rows, depth, &n) || !checked_mul(n, n_planes, &n))
+    return bad("rows and depth, got " + num(rows) + " x " + num(depth) + ", expected at least 1 x 1");
+  if (codes.size() != n) return bad("codes, got " + num(codes.size()) + " elements, expected " + num(n));
+  if (block % 32 || block > 65504 || (block && depth % block))
+    return bad("block, got " + num(block) +
+               ", expected 0 or a multiple of 32 (at most 65504) that divides depth = " + num(depth));
+  // |mul*code - zero| * 128 * (elements per exact integer sum) must stay below 2^31.
+  if ((block ? block : depth) > (1u << 31) / (256 * 128))
+    return bad("depth, got " + num(depth) + ", expected at most 65536 elements per scale (int32 sums)");
+  n_scales = n_planes * rows * (block ? depth / block : 1);
+  if (scales.size() != n_scales)
+    return bad("scales, got " + num(scales.size()) + " elements, expected " + num(n_scales));
+  for (size_t i = 0; i < scales.size(); i++)
+    if (!std::isfinite(scales[i])) return bad("scales[" + num(i) + "] is not finite");
+  for (size_t i = 0; i < codes.size(); i++)
+    if (codes[i] >= n_codes)
+      return bad("codes[" + num(i / depth) + "][" + num(i % depth) + "], got " + std::to_string(codes[i]) +
+                 ", expected at most " + std::to_string(n_codes - 1));
+  return {};
+}
+
+formats::CodeSpec binary_spec(size_t block) {
+  formats::CodeSpec spec;
+  spec.fold = block ? Fold::kBlock : Fold::kRow;
+  spec.bits = 1, spec.mul = 2, spec.zero = 1, spec.block = uint16_t(block);
+  return spec;
+}
+
+}  // namespace
+
+Result<PackedWeights> PackedWeights::pack(std::span<const uint8_t> codes, std::span<const float> scales,
+                                          size_t rows, size_t depth, const PackOptions& o) {
+  return public_call("pack", [&](FloatEnvironment&) -> Result<PackedWeights> {
+    if (o.bits < 1 || o.bits > 8) return bad("bits, got " + std::to_string(o.bits) + ", expected 1 to 8");
+    if (o.zero < 0 || o.zero > 255) return bad("zero, got " + std::to_string(o.zero) + ", expected 0 to 255");
+    if (!o.codebook.empty() && (o.bits > 4 || o.codebook.size() != size_t(1) << o.bits))
+      return bad("codebook, got " + num(o.codebook.size()) + " values for " + std::to_string(o.bits) +
+                 " bits, expected 2^bits values and at most 4 bits");
+    STERNA_RETURN_IF_ERROR(check_matrices(codes, scales, 1, rows, depth, o.block, 1 << o.bits));
+    auto impl = std::make_unique<Impl>();
+    impl->bits = o.bits;
+    formats::CodeSpec spec = binary_spec(o.block);
+    if (!o.codebook.empty()) {  // kernels take unsigned values
+      for (size_t i = 0; i < o.codebook.size(); i++) impl->codebook[i] = uint8_t(o.codebook[i] + 128);
+      spec.bits = 4, spec.mul = 1, spec.zero = 128, spec.codebook = impl->codebook.data();
+    } else if (o.bits > 1) {
+      spec.bits = uint8_t(o.bits == 7 ? 8 : o.bits), spec.mul = 1, spec.zero = int16_t(o.zero);
+    }
+    STERNA_RETURN_IF_ERROR(impl->add(codes, scales, rows, depth, spec));
+    return PackedWeights(std::move(impl));
+  });
+}
+
+Result<PackedWeights> PackedWeights::pack_bcq(std::span<const uint8_t> codes, std::span<const float> scales,
+                                              size_t n_planes, size_t rows, size_t depth, size_t block) {
+  return public_call("pack", [&](FloatEnvironment&) -> Result<PackedWeights> {
+    if (n_planes < 1 || n_planes > 8) return bad("planes, got " + num(n_planes) + ", expected 1 to 8");
+    STERNA_RETURN_IF_ERROR(check_matrices(codes, scales, n_planes, rows, depth, block, 2));
+    auto impl = std::make_unique<Impl>();
+    impl->bits = int(n_planes);
+    for (size_t p = 0; p < n_planes; p++) {
+      const size_t n = codes.size() / n_planes, n_scales = scales.size() / n_planes;
+      STERNA_RETURN_IF_ERROR(impl->add(codes.subspan(p * n, n), scales.subspan(p * n_scales, n_scales), rows,
+                                       depth, binary_spec(block)));
+    }
+    return PackedWeights(std::move(impl));
+  });
+}
+
+/// What PackedWeights::matmul() does with checked arguments when it has its turn.
+Status PackedWeights::Impl::matmul(std::span<const float> x, std::span<float> out, size_t n_tokens,
+                                   int n_threads, int act_bits) {
+  const size_t rows = weights[0].rows, depth = weights[0].depth;
+  if (!pool || pool->size() != n_threads) {
+    STERNA_ASSIGN(pool, ThreadPool::create(n_threads));
+  }
+  const cpu::Weight* const reader[] = {&weights[0]};  // all planes read the same form
+  const size_t act_planes = act_bits == 16 ? 2 : 1, n = act_planes * n_tokens;
+  if (acts_rows < n) {
+    acts_rows = 0;
+    STERNA_RETURN_IF_ERROR(acts.reserve(n, depth, reader));
+    acts_rows = n;
+  }
+  acts.begin(depth, reader);
+  pool->run(n_tokens, [&](size_t t) {
+    const float* row = x.data() + t * depth;
+    if (act_bits != 8) return quantize_act(act_bits, row, depth, acts.form(weights[0]), act_planes * t);
+    std::memcpy(acts.row(t), row, depth * sizeof(float));
+    acts.quantize(t);
+  });
+  const size_t n_weights = weights.size(), parts = act_planes * n_weights;
+  if (parts == 1) {
+    const cpu::Product product{&weights[0], out.data(), rows};
+    cpu::matmul(*pool, acts, 0, n, {&product, 1});
+    return {};
+  }
+  // Rows of the products: for each token the planes of x, each with the planes of the weights side by side.
+  const size_t bytes = n * n_weights * rows * sizeof(float);
+  if (products.bytes() < bytes) products = Buffer::allocate(bytes);
+  if (products.empty()) return Status(Code::kOutOfMemory, "[matmul] no memory for " + num(bytes) + " bytes");
+  std::vector<cpu::Product> all;
+  for (size_t p = 0; p < n_weights; p++)
+    all.push_back({&weights[p], products.as<float>() + p * rows, n_weights * rows});
+  cpu::matmul(*pool, acts, 0, n, all);
+  pool->run(n_tokens, [&](size_t t) {
+    const float* y = products.as<float>() + t * parts * rows;
+    for (size_t r = 0; r < rows; r++) {
+      const auto product = [&](size_t p) {
+        const float* of = y + p * rows + r;
+        return act_planes == 2 ? of[0] + of[n_weights * rows] : of[0];
+      };
+      float sum = product(0);
+      for (size_t p = 1; p < n_weights; p++) sum += product(p);
+      out[t * rows + r] = sum;
+    }
+  });
+  return {};
+}
+
+Status PackedWeights::matmul(std::span<const float> x, std::span<float> out, size_t n_tokens, int n_threads,
+                             int act_bits) const {
+  return public_call("matmul", [&](FloatEnvironment&) -> Status {
+    if (n_tokens == 0 && x.empty() && out.empty()) return {};
+    if (n_tokens == 0 || x.size() / n_tokens != depth() || x.size() % n_tokens)
+      return Status(Code::kInvalidArgument, "[matmul] x, got " + num(x.size()) + " elements for " +
+                                                num(n_tokens) + " rows, expected rows of depth " +
+                                                num(depth()));
+    if (out.size() != n_tokens * rows())
+      return Status(Code::kInvalidArgument,
+                    "[matmul] out, got " + num(out.size()) + " elements, expected " + num(n_tokens * rows()));
+    if (act_bits != 4 && act_bits != 8 && act_bits != 16)
+      return Status(Code::kInvalidArgument,
+                    "[matmul] act_bits, got " + std::to_string(act_bits) + ", expected 4, 8 or 16");
+    return in_turn(impl_->turn, "matmul",
+                   [&] { return impl_->matmul(x, out, n_tokens, n_threads, act_bits); });
+  });
+}
+
+size_t PackedWeights::rows() const { return impl_->weights[0].rows; }
+size_t PackedWeights::depth() const { return impl_->weights[0].depth; }
+int PackedWeights::bits() const { return impl_->bits; }
+size_t PackedWeights::bytes() const { return impl_->weights.size() * impl_->weights[0].bytes(); }
+const char* PackedWeights::kernel() const { return impl_->weights[0].kernel.c_str(); }
+
+Status dequantize(const char* format, std::span<const uint8_t> data, size_t row_elems, std::span<float> out) {
+  return public_call("dequantize", [&](FloatEnvironment&) -> Status {
+    if (!format) format = "";
+    const formats::Format* f = formats::by_name(format);
+    if (!f) return Status(Code::kUnsupported, std::string("[dequantize] unknown format '") + format + "'");
+    if (row_elems == 0 || row_elems % f->block_elems || out.size() % row_elems)
+      return Status(Code::kInvalidArgument,
+                    "[dequantize] row of " + num(row_elems) + " elements and output of " + num(out.size()) +
+                        ", expected whole rows of a multiple of " + num(f->block_elems));
+    const size_t rows = out.size() / row_elems;
+    if (rows == 0 && data.empty()) return {};
+    uint64_t bytes;
+    if (!formats::tensor_bytes(*f, row_elems, rows, &bytes) || bytes != data.size())
+      return Status(Code::kInvalidArgument,
+                    "[dequantize] data, got " + num(data.size()) + " bytes for " + num(rows) + " rows");
+    const float scale = formats::tensor_scale(*f, data.data(), row_elems, rows);
+    for (size_t r = 0; r < rows; r++)
+      f->decode(data.data() + r * formats::row_bytes(*f, row_elems), row_elems, scale,
+                out.data() + r * row_elems);
+    return {};
+  });
+}
+
+}  // namespace sterna

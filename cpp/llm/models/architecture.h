@@ -1,0 +1,31 @@
+// The architectures that can be loaded (models.inc): each turns a file's metadata into a DecoderSpec.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "llm/models/decoder.h"
+#include "sterna/gguf.h"
+#include "sterna/status.h"
+
+namespace sterna::models {
+
+struct SpecOptions {
+  std::string activation;  ///< Override of the FFN activation: "", "silu" or "relu2" (bitnet only).
+};
+
+/// Reads and checks the hyper-parameters of `file`. kUnsupported for an architecture that is not in
+/// models.inc (the message lists them) or metadata that asks for a graph that is not implemented; kCorrupt
+/// for bad values.
+Result<DecoderSpec> read_spec(const GgufFile& file, const SpecOptions& options);
+
+/// kUnsupported for a key of the architecture that asks for a graph that is not implemented; a warning for
+/// one that is not known.
+Status refuse_foreign_keys(const GgufFile& file, const std::string& arch, DecoderSpec& spec);
+
+/// What an architecture adds to the common hyper-parameters already in `spec`.
+using Configure = Status(const GgufFile& file, const SpecOptions& options, DecoderSpec& spec);
+Configure configure_llama, configure_bitnet, configure_qwen2, configure_qwen3;
+
+}  // namespace sterna::models
