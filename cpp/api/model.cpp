@@ -4,10 +4,14 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <set>
 
+#include "api/session.h"
 #include "base/public_call.h"
 #include "kernels/registry.h"
-#include "llm/engine/session.h"
+#include "llm/engine/generate.h"
+#include "llm/engine/runtime.h"
+#include "llm/engine/session_file.h"
 #include "llm/models/architecture.h"
 #include "sterna/cpu.h"
 
@@ -41,11 +45,11 @@ std::string printable(const GgufValue& value) {
       value);
 }
 
-Result<models::HeadOptions> head_options(const LoadOptions& o) {
-  models::HeadOptions head;
+Result<head::HeadOptions> head_options(const LoadOptions& o) {
+  head::HeadOptions head;
   if (o.screen != "auto" && o.screen != "on" && o.screen != "off")
     return invalid("screen, got '" + o.screen + "', expected auto, on or off");
-  using Choice = models::HeadOptions::Screen;
+  using Choice = head::HeadOptions::Screen;
   head.screen = o.screen == "on" ? Choice::kOn : o.screen == "off" ? Choice::kOff : Choice::kAuto;
   if (o.head_bits != 0 && o.head_bits != 4 && o.head_bits != 6 && o.head_bits != 8)
     return invalid("head_bits, got " + std::to_string(o.head_bits) +
@@ -73,7 +77,7 @@ Status describe_file(const GgufFile& file, ModelInfo& i) {
   return {};
 }
 
-void describe_model(const engine::Session& s, ModelInfo& i) {
+void describe_model(const engine::Runtime& s, ModelInfo& i) {
   const models::DecoderSpec& d = s.decoder->spec();
   const text::Tokenizer& t = *s.tokenizer;
   i.tokenizer = t.model(), i.pre = t.pre(), i.activation = d.activation;
@@ -82,8 +86,8 @@ void describe_model(const engine::Session& s, ModelInfo& i) {
   i.screen_bytes = s.decoder->screen_bytes();
   i.n_layer = d.n_layer, i.n_embd = d.n_embd, i.n_ff = d.n_ff, i.n_head = d.n_head, i.n_head_kv = d.n_head_kv;
   i.head_dim = d.head_dim, i.n_vocab = s.decoder->n_vocab(), i.n_ctx_train = d.n_ctx_train;
-  i.n_ctx = s.decoder->n_ctx();
-  i.n_threads = s.pool->size();
+  i.n_ctx = s.n_ctx;
+  i.n_threads = s.threads->size();
   const auto text_of = [&](int32_t id) { return id >= 0 ? t.text(id) : std::string(); };
   i.bos = t.bos(), i.eos = t.eos(), i.eot = t.eot(), i.add_bos = t.add_bos();
   i.bos_text = text_of(i.bos), i.eos_text = text_of(i.eos);
@@ -91,7 +95,7 @@ void describe_model(const engine::Session& s, ModelInfo& i) {
   i.warnings.insert(i.warnings.end(), d.warnings.begin(), d.warnings.end());
 }
 
-Result<std::unique_ptr<engine::Session>> load_session(const std::string& path, const LoadOptions& o) {
+Result<std::shared_ptr<engine::Runtime>> load_runtime(const std::string& path, const LoadOptions& o) {
   const auto start = std::chrono::steady_clock::now();
   if (o.n_threads && (*o.n_threads < 1 || *o.n_threads > kMaxThreads))
     return invalid("n_threads, got " + std::to_string(*o.n_threads) + ", expected 1 to " +
@@ -100,16 +104,23 @@ Result<std::unique_ptr<engine::Session>> load_session(const std::string& path, c
     return invalid("n_ctx, got " + std::to_string(*o.n_ctx) + ", expected 0 (the model's) or more");
   if (o.n_batch < 1 || o.n_batch > 65536)
     return invalid("n_batch, got " + std::to_string(o.n_batch) + ", expected 1 to 65536");
-  STERNA_ASSIGN(const cpu::KvType kv_type, cpu::kv_type(o.kv_type));
-  STERNA_ASSIGN(const models::HeadOptions head, head_options(o));
+  if (o.threads && o.n_threads && o.threads->size() != *o.n_threads)
+    return invalid("n_threads, got " + std::to_string(*o.n_threads) + " and " +
+                   std::to_string(o.threads->size()) + " threads, expected one of the two");
+  STERNA_RETURN_IF_ERROR(cpu::check_kv_type(o.kv_type));
+  STERNA_ASSIGN(const head::HeadOptions head, head_options(o));
   STERNA_ASSIGN(const size_t first_isa, kernels::first_active_isa());
 
-  auto s = std::make_unique<engine::Session>();
+  auto s = std::make_shared<engine::Runtime>();
   STERNA_ASSIGN(GgufFile file, GgufFile::open(path));
   STERNA_ASSIGN(models::DecoderSpec spec, models::read_spec(file, {o.activation}));
   STERNA_ASSIGN(text::Tokenizer tokenizer, text::Tokenizer::from_gguf(file, {o.pre}));
   s->tokenizer = std::make_unique<text::Tokenizer>(std::move(tokenizer));
-  STERNA_ASSIGN(s->pool, ThreadPool::create(o.n_threads.value_or(usable_cpus())));
+  if (o.threads) {
+    s->threads = o.threads->pool();
+  } else {
+    STERNA_ASSIGN(s->threads, ThreadPool::create(o.n_threads.value_or(usable_cpus())));
+  }
 
   const size_t n_ctx = !o.n_ctx        ? std::min<size_t>(4096, spec.n_ctx_train)
                        : *o.n_ctx == 0 ? spec.n_ctx_train
@@ -122,10 +133,11 @@ Result<std::unique_ptr<engine::Session>> load_session(const std::string& path, c
   if (n_ctx > spec.n_ctx_train)
     spec.warnings.push_back("a context of " + std::to_string(n_ctx) + " tokens is longer than the " +
                             std::to_string(spec.n_ctx_train) + " that the model was made for");
-  STERNA_ASSIGN(s->decoder, models::Decoder::load(file, std::move(spec), *s->pool,
-                                                  {n_ctx, size_t(o.n_batch), kv_type, head}, o.progress));
+  s->n_ctx = n_ctx;
+  STERNA_ASSIGN(s->decoder,
+                models::Decoder::load(file, std::move(spec), *s->threads,
+                                      {std::min(size_t(o.n_batch), n_ctx), o.kv_type, head}, o.progress));
   STERNA_RETURN_IF_ERROR(file.check_unchanged());
-  s->cached.reserve(n_ctx);
   if (s->tokenizer->size() > s->decoder->n_vocab())
     return Status(Code::kCorrupt, "[load] " + path + ": the tokenizer has " +
                                       std::to_string(s->tokenizer->size()) +
@@ -143,8 +155,8 @@ Result<std::unique_ptr<engine::Session>> load_session(const std::string& path, c
 
 }  // namespace
 
-struct Model::Impl {
-  std::unique_ptr<engine::Session> session;
+struct Model::Impl : Session::Impl {
+  using Session::Impl::Impl;
 };
 
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -156,43 +168,45 @@ Result<Model> Model::load(const std::string& path, const LoadOptions& options) {
   return public_call("load", [&](FloatEnvironment& env) -> Result<Model> {
     LoadOptions ours = options;
     ours.progress = env.outside(options.progress);
-    auto impl = std::make_unique<Impl>();
-    STERNA_ASSIGN(impl->session, load_session(path, ours));
-    return Model(std::move(impl));
+    STERNA_ASSIGN(std::shared_ptr<engine::Runtime> runtime, load_runtime(path, ours));
+    return Model(std::make_unique<Impl>(std::move(runtime)));
   });
 }
 
-const ModelInfo& Model::info() const { return impl_->session->info; }
-const std::vector<TensorInfo>& Model::tensors() const { return impl_->session->decoder->tensors(); }
+const ModelInfo& Model::info() const { return impl_->runtime->info; }
+const std::vector<TensorInfo>& Model::tensors() const { return impl_->runtime->decoder->tensors(); }
 const std::vector<std::pair<std::string, std::string>>& Model::metadata() const {
-  return impl_->session->metadata;
+  return impl_->runtime->metadata;
 }
 
 Result<std::vector<int32_t>> Model::tokenize(std::string_view text, bool add_special,
                                              bool parse_special) const {
   return public_call("tokenize", [&](FloatEnvironment&) -> Result<std::vector<int32_t>> {
-    return impl_->session->tokenizer->encode(text, add_special, parse_special);
+    return impl_->runtime->tokenizer->encode(text, add_special, parse_special);
   });
 }
 Result<std::string> Model::detokenize(std::span<const int32_t> tokens, bool special) const {
   return public_call("detokenize", [&](FloatEnvironment&) -> Result<std::string> {
-    return impl_->session->tokenizer->decode(tokens, special);
+    return impl_->runtime->tokenizer->decode(tokens, special);
   });
 }
-bool Model::is_eog(int32_t token) const { return impl_->session->tokenizer->is_eog(token); }
+bool Model::is_eog(int32_t token) const { return impl_->runtime->tokenizer->is_eog(token); }
 
 Result<std::vector<int32_t>> Model::prompt_tokens(std::string_view prompt,
                                                   const GenerateOptions& options) const {
   return public_call("generate", [&](FloatEnvironment&) -> Result<std::vector<int32_t>> {
-    return impl_->session->tokenizer->encode_prompt(prompt, options.add_special, options.parse_special);
+    return impl_->runtime->tokenizer->encode_prompt(prompt, options.add_special, options.parse_special);
   });
 }
 
 Status Model::forward(std::span<const int32_t> tokens, std::span<float> out,
                       const std::function<bool()>& keep_going) {
   return public_call("forward", [&](FloatEnvironment& env) {
-    engine::Session& s = *impl_->session;
-    return in_turn(s.turn, "forward", [&] { return s.forward(tokens, out, env.outside(keep_going)); });
+    engine::Runtime& r = *impl_->runtime;
+    return in_turn(r.turn, "forward", [&] {
+      impl_->sequence.truncate(0);
+      return r.forward(impl_->sequence, tokens, out, env.outside(keep_going));
+    });
   });
 }
 
@@ -204,28 +218,56 @@ Result<GenerateResult> Model::generate(std::string_view prompt, const GenerateOp
 
 Result<GenerateResult> Model::generate(std::span<const int32_t> prompt, const GenerateOptions& options,
                                        const std::function<bool(const Token&)>& on_token) {
-  return public_call("generate", [&](FloatEnvironment& env) -> Result<GenerateResult> {
-    engine::Session& s = *impl_->session;
-    GenerateOptions ours = options;
-    ours.keep_going = env.outside(options.keep_going);
-    return in_turn(s.turn, "generate", [&] { return s.generate(prompt, ours, env.outside(on_token)); });
+  return generate_in(*impl_->runtime, impl_->sequence, prompt, options, on_token);
+}
+
+Result<std::vector<GenerateResult>> Model::generate(std::span<const GenerateRequest> requests,
+                                                    const std::function<bool(size_t, const Token&)>& on_token,
+                                                    const std::function<bool()>& keep_going) {
+  return public_call("generate", [&](FloatEnvironment& env) -> Result<std::vector<GenerateResult>> {
+    std::vector<engine::Request> ours;
+    std::set<const Session*> seen;
+    for (const GenerateRequest& r : requests) {
+      if (r.session && (r.session->impl_->runtime != impl_->runtime || !seen.insert(r.session).second))
+        return Status(Code::kInvalidArgument, "[generate] session of prompt " + std::to_string(ours.size()) +
+                                                  ", expected one of this model that no other prompt has");
+      ours.push_back({r.prompt, &r.options, r.session ? &r.session->impl_->sequence : nullptr});
+    }
+    return in_turn(impl_->runtime->turn, "generate", [&] {
+      return engine::generate(*impl_->runtime, ours, env.outside(on_token), env.outside(keep_going));
+    });
+  });
+}
+
+Result<Session> Model::session() const {
+  return public_call("session", [&](FloatEnvironment&) -> Result<Session> {
+    return Session(std::make_unique<Session::Impl>(impl_->runtime));
+  });
+}
+
+Result<Session> Model::load_session(const std::string& path) const {
+  return public_call("load_session", [&](FloatEnvironment&) -> Result<Session> {
+    STERNA_ASSIGN(engine::Sequence sequence, engine::load_sequence(*impl_->runtime, path));
+    return Session(std::make_unique<Session::Impl>(impl_->runtime, std::move(sequence)));
   });
 }
 
 Result<Model::Perplexity> Model::perplexity(std::span<const int32_t> tokens, size_t window,
                                             const std::function<bool(const Perplexity&)>& progress) {
   return public_call("perplexity", [&](FloatEnvironment& env) -> Result<Perplexity> {
-    engine::Session& s = *impl_->session;
-    return in_turn(s.turn, "perplexity", [&] { return s.perplexity(tokens, window, env.outside(progress)); });
+    engine::Runtime& r = *impl_->runtime;
+    return in_turn(r.turn, "perplexity",
+                   [&] { return r.perplexity(impl_->sequence, tokens, window, env.outside(progress)); });
   });
 }
 
 Result<double> Model::bench(size_t n_prompt, size_t n_gen, size_t n_depth,
                             const std::function<bool()>& keep_going) {
   return public_call("bench", [&](FloatEnvironment& env) -> Result<double> {
-    engine::Session& s = *impl_->session;
-    return in_turn(s.turn, "bench",
-                   [&] { return s.bench(n_prompt, n_gen, n_depth, env.outside(keep_going)); });
+    engine::Runtime& r = *impl_->runtime;
+    return in_turn(r.turn, "bench", [&] {
+      return r.bench(impl_->sequence, n_prompt, n_gen, n_depth, env.outside(keep_going));
+    });
   });
 }
 

@@ -17,8 +17,11 @@
 #include <vector>
 
 #include "sterna/status.h"
+#include "sterna/threads.h"
 
 namespace sterna {
+
+class Session;
 
 struct LoadOptions {
   std::optional<int> n_threads = {};  ///< 1..1024; absent = the CPUs this process may use.
@@ -35,6 +38,7 @@ struct LoadOptions {
   /// Quantize the output matrix to 8, 6 or 4 bits while loading; 0: as in the file. Changes the results, on
   /// every machine alike.
   int head_bits = 0;
+  std::optional<Threads> threads = {};       ///< Shared with other objects, in place of n_threads of its own.
   std::function<bool(float)> progress = {};  ///< Called with 0..1 while loading; false cancels (kCancelled).
 };
 
@@ -84,6 +88,13 @@ struct GenerateResult {
   ScreenStats screen;
 };
 
+/// One of several texts that Model::generate() generates together.
+struct GenerateRequest {
+  std::vector<int32_t> prompt;   ///< Token ids, as prompt_tokens() gives them.
+  GenerateOptions options = {};  ///< But for keep_going, which is not asked.
+  Session* session = nullptr;    ///< Of the model, in which to do it; null: in none that stays.
+};
+
 struct TensorInfo {
   std::string name, format;
   std::vector<uint64_t> shape;  ///< ne[0] first.
@@ -112,10 +123,11 @@ struct ModelInfo {
   double load_seconds = 0;
 };
 
-/// A model with one KV cache. Calls on one Model are serialized by the library; it may be moved between
-/// threads. After load() the file is not used any more. A call from a callback of another one on the
-/// same Model that runs it is kInvalidArgument. In a forked child the model works, in one thread; but
-/// if another thread was using it at the time of the fork, each call there that runs it is kUnsupported.
+/// A model and a first sequence, which generate() and the other calls here use; session() gives more. Calls
+/// on one Model and its sessions are serialized by the library; it may be moved between threads. After load()
+/// the file is not used any more. A call from a callback of another one on the same Model that runs it is
+/// kInvalidArgument. In a forked child the model works, in one thread; but if another thread was using it at
+/// the time of the fork, each call there that runs it is kUnsupported.
 class Model {
  public:
   /// Errors: those of GgufFile::open; kCorrupt for missing, misshapen or non-finite weights; kUnsupported for
@@ -155,6 +167,22 @@ class Model {
                                   const std::function<bool(const Token&)>& on_token);
   Result<GenerateResult> generate(std::span<const int32_t> prompt, const GenerateOptions& options,
                                   const std::function<bool(const Token&)>& on_token);
+
+  /// Generates several texts together, which takes less time than one after the other; each gets the bits
+  /// that it gets alone, and prompts that begin alike are computed once. `on_token` (may be empty) is told
+  /// whose token it is; false ends that text. `keep_going` (may be empty) is asked between layers; false ends
+  /// all (Stop::kCallback). Errors: as above for any of them, before anything is generated; kInvalidArgument
+  /// for a session of another model or in two requests.
+  Result<std::vector<GenerateResult>> generate(std::span<const GenerateRequest> requests,
+                                               const std::function<bool(size_t, const Token&)>& on_token,
+                                               const std::function<bool()>& keep_going);
+
+  /// A new, empty sequence (sterna/session.h). Error: kOutOfMemory.
+  Result<Session> session() const;
+  /// The sequence that Session::save() wrote. Errors: kNotFound, kIo; kCorrupt for a file that is damaged or
+  /// none of these; kUnsupported for one of another model, KV type or version, or longer than the context;
+  /// kOutOfMemory.
+  Result<Session> load_session(const std::string& path) const;
 
   /// Sum of -ln p(token | all before) and the number of predictions, over consecutive windows of `window`
   /// tokens (each from an empty context; the first of each window is not predicted; a shorter rest is left

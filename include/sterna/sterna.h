@@ -7,5 +7,7 @@
 #include "sterna/matmul.h"
 #include "sterna/model.h"
 #include "sterna/selftest.h"
+#include "sterna/session.h"
 #include "sterna/status.h"
+#include "sterna/threads.h"
 #include "sterna/tokenizer.h"

@@ -8,7 +8,7 @@
 
 #include "base/random.h"
 #include "llm/engine/sampler.h"
-#include "llm/models/rope.h"
+#include "backends/cpu/rope.h"
 #include "sterna/sterna.h"
 
 namespace sterna {
@@ -90,11 +90,11 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("rotary angles against libm") {
-    models::RopeSpec s;
+    cpu::RopeSpec s;
     s.n_rot = 64, s.base = 500000;
     std::vector<float> cos(32), sin(32);
     for (size_t pos : {0, 1, 77, 4095, 131071}) {
-      models::rope_row(s, {}, pos, cos.data(), sin.data());
+      cpu::rope_row(s, {}, pos, cos.data(), sin.data());
       for (size_t i = 0; i < 32; i++) {
         const double angle = double(pos) * std::pow(500000.0, -2.0 * double(i) / 64);
         CHECK(std::abs(cos[i] - std::cos(angle)) < 1e-7);

@@ -1,90 +1,119 @@
-// Two ways to share the work, with the same bits since partials merge in the order of chunks either way.
-//   Few tokens (decoding): a task is one chunk of one KV head; whoever finishes a head's last chunk merges
-//   them. Any number of threads is busy if the context is long, whatever the number of heads.
-//   Many tokens (a prompt): a task is a block of tokens of one KV head and goes through the chunks it sees,
-//   which stay in the second-level cache for the whole block.
+// Two ways to share the work, with the same bits since partials merge in the order of pages either way.
+//   Few rows of a sequence (decoding): a task is one page of one KV head; whoever finishes a head's last page
+//   merges them. Any number of threads is busy if the context is long, whatever the number of heads.
+//   Many rows (a prompt): a task is a block of rows of one KV head and goes through the pages it sees, which
+//   stay in the second-level cache for the whole block.
 #include "backends/cpu/attention.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/checked_math.h"
 #include "kernels/registry.h"
 
 namespace sterna::cpu {
-
-using kernels::kAttentionChunk;
-
 namespace {
 
-/// Queries of a block: enough to outweigh the reading of a chunk, few enough for their partials to stay in
+/// Queries of a block: enough to outweigh the reading of a page, few enough for their partials to stay in
 /// cache.
 constexpr size_t kBlockQueries = 32;
 
+constexpr size_t pages_at(size_t position) { return position / kPagePositions + 1; }
+
 }  // namespace
 
-Status Attention::reserve(const KvCache::Shape& cache, size_t n_head, int n_threads) {
-  n_head_ = n_head;
-  group_ = n_head / cache.n_heads;
-  block_ = std::max<size_t>(1, kBlockQueries / group_);
-  row_ = kernels::partial_floats(cache.head_dim);
-  merge_ = kernels::find_fn<kernels::MergeFn>(kernels::Family::merge, "f32");
-  left_ = std::make_unique<std::atomic<size_t>[]>(cache.n_heads);
-  const size_t rows = block_ * group_ *
-                      std::max(cache.n_heads * ceil_div(cache.n_ctx, kAttentionChunk), 2 * size_t(n_threads));
-  partials_ = Buffer::allocate(rows * row_ * sizeof(float));
-  if (partials_.empty())
-    return Status(Code::kOutOfMemory, "[model] no memory for the attention of " +
-                                          std::to_string(cache.n_ctx) + " tokens; use a smaller n_ctx");
+Attention::Attention(const KvShape& shape, size_t n_head, int n_threads)
+    : shape_(shape),
+      n_head_(n_head),
+      group_(n_head / shape.n_heads),
+      block_(std::max<size_t>(1, kBlockQueries / group_)),
+      row_(kernels::partial_floats(shape.head_dim)),
+      n_threads_(size_t(n_threads)),
+      merge_(kernels::find_fn<kernels::MergeFn>(kernels::Family::merge, "f32")) {}
+
+Status Attention::plan(std::span<const Span> spans) {
+  items_.clear();
+  n_tasks_ = 0;
+  size_t left = 0, partials = 0;
+  for (const bool few : {false, true})  // long tasks first
+    for (const Span& s : spans) {
+      if (s.n == 0 || (s.n <= block_) != few) continue;
+      const size_t parts = few ? pages_at(s.position + s.n - 1) : ceil_div(s.n, block_);
+      items_.push_back({&s, few, n_tasks_, parts, left, partials});
+      n_tasks_ += shape_.n_heads * parts;
+      if (few) left += shape_.n_heads, partials += shape_.n_heads * s.n * group_ * parts;
+    }
+  if (n_left_ < left) {
+    left_ = std::make_unique<std::atomic<size_t>[]>(left);
+    n_left_ = left;
+  }
+  n_partials_ = partials;
+  const size_t bytes = (partials + n_threads_ * block_ * group_ * 2) * row_ * sizeof(float);
+  if (partials_.bytes() < bytes) {
+    partials_ = Buffer::allocate(bytes + bytes / 4);  // a context grows
+    if (partials_.empty())
+      return Status(Code::kOutOfMemory, "[model] no memory for attention; use a smaller n_ctx or n_batch");
+  }
   return {};
 }
 
-void Attention::run(ThreadPool& pool, const KvCache& cache, size_t layer, const float* q, size_t n,
-                    size_t pos, float scale, float* out) {
-  const size_t hd = cache.shape().head_dim, n_kv = cache.shape().n_heads, width = n_head_ * hd;
-  // Chunk `chunk` for tokens first .. first + count - 1; query i's partial goes to rows + i*stride.
-  const auto attend = [&](size_t head, size_t first, size_t count, size_t chunk, float* rows, size_t stride) {
-    const size_t start = chunk * kAttentionChunk, at = pos + first;
-    const size_t before = start > at ? start - at : 0;  // tokens that see nothing of the chunk
-    cache.attend(layer, head, chunk,
-                 {q + (first + before) * width + head * group_ * hd, width, nullptr, nullptr, count - before,
-                  group_, hd, std::min(kAttentionChunk, at + before + 1 - start), scale,
-                  rows + before * group_ * stride, stride});
-    return before;
-  };
-  const auto out_row = [&](size_t token, size_t head, size_t i) {
-    return out + token * width + (head * group_ + i) * hd;
-  };
-  const auto chunks_at = [](size_t position) { return position / kAttentionChunk + 1; };
+/// One page for rows first .. first + count - 1 of the span; query i's partial goes to rows + i * stride.
+void Attention::attend(const Span& s, size_t layer, size_t head, size_t first, size_t count, size_t page,
+                       const float* q, float scale, float* rows, size_t stride) const {
+  const size_t start = page * kPagePositions, at = s.position + first, width = n_head_ * shape_.head_dim;
+  const size_t before = start > at ? start - at : 0;  // rows that see nothing of the page
+  const KvState& state = s.states[layer];
+  state.type().attend(
+      state.page(page), head,
+      {q + (s.first + first + before) * width + head * group_ * shape_.head_dim, width, nullptr, nullptr,
+       count - before, group_, shape_.head_dim, std::min(kPagePositions, at + before + 1 - start), scale,
+       rows + before * group_ * stride, stride});
+}
 
-  if (n <= block_) {
-    const size_t n_chunks = chunks_at(pos + n - 1), stride = n_chunks * row_;
-    for (size_t i = 0; i < n_kv; i++) left_[i].store(n_chunks, std::memory_order_relaxed);
-    pool.run(n_kv * n_chunks, [&](size_t task) {
-      const size_t head = task / n_chunks, chunk = task % n_chunks;
-      float* rows = partials_.as<float>() + head * n * group_ * stride;
-      attend(head, 0, n, chunk, rows + chunk * row_, stride);
-      if (left_[head].fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-      for (size_t t = 0; t < n; t++)
-        for (size_t i = 0; i < group_; i++)
-          merge_(rows + (t * group_ + i) * stride, row_, chunks_at(pos + t), hd, out_row(t, head, i));
-    });
-    return;
+void Attention::run_page(const Item& item, size_t task, size_t layer, const float* q, float scale,
+                         float* out) {
+  const Span& s = *item.span;
+  const size_t head = task / item.parts, page = task % item.parts, stride = item.parts * row_;
+  float* const rows = partials_.as<float>() + item.partials * row_ + head * s.n * group_ * stride;
+  attend(s, layer, head, 0, s.n, page, q, scale, rows + page * row_, stride);
+  if (left_[item.left + head].fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  for (size_t t = 0; t < s.n; t++)
+    for (size_t i = 0; i < group_; i++)
+      merge_(rows + (t * group_ + i) * stride, row_, pages_at(s.position + t), shape_.head_dim,
+             out + ((s.first + t) * n_head_ + head * group_ + i) * shape_.head_dim);
+}
+
+void Attention::run_block(const Item& item, size_t task, size_t thread, size_t layer, const float* q,
+                          float scale, float* out) {
+  const Span& s = *item.span;
+  // The last rows see most: their tasks come first.
+  const size_t head = task % shape_.n_heads, first = (item.parts - 1 - task / shape_.n_heads) * block_;
+  const size_t count = std::min(block_, s.n - first), stride = 2 * row_;  // merged, and the next page's
+  float* const rows = partials_.as<float>() + (n_partials_ + thread * block_ * group_ * 2) * row_;
+  for (size_t page = 0; page < pages_at(s.position + first + count - 1); page++) {
+    attend(s, layer, head, first, count, page, q, scale, rows + (page ? row_ : 0), stride);
+    const size_t start = page * kPagePositions, at = s.position + first;
+    const size_t before = start > at ? start - at : 0;
+    for (size_t i = before * group_; page && i < count * group_; i++)
+      merge_(rows + i * stride, row_, 2, shape_.head_dim, nullptr);
   }
+  for (size_t t = 0; t < count; t++)
+    for (size_t i = 0; i < group_; i++)
+      merge_(rows + (t * group_ + i) * stride, row_, 1, shape_.head_dim,
+             out + ((s.first + first + t) * n_head_ + head * group_ + i) * shape_.head_dim);
+}
 
-  const size_t n_blocks = ceil_div(n, block_);
-  pool.run(n_kv * n_blocks, [&](size_t task, size_t thread) {
-    // The last tokens see most: their tasks come first.
-    const size_t head = task % n_kv, first = (n_blocks - 1 - task / n_kv) * block_;
-    const size_t count = std::min(block_, n - first), stride = 2 * row_;  // merged, and the next chunk's
-    float* rows = partials_.as<float>() + thread * block_ * group_ * stride;
-    for (size_t chunk = 0; chunk < chunks_at(pos + first + count - 1); chunk++) {
-      const size_t before = attend(head, first, count, chunk, rows + (chunk ? row_ : 0), stride);
-      for (size_t i = before * group_; chunk && i < count * group_; i++)
-        merge_(rows + i * stride, row_, 2, hd, nullptr);
-    }
-    for (size_t t = 0; t < count; t++)
-      for (size_t i = 0; i < group_; i++)
-        merge_(rows + (t * group_ + i) * stride, row_, 1, hd, out_row(first + t, head, i));
+void Attention::run(ThreadPool& pool, size_t layer, const float* q, float scale, float* out) {
+  for (const Item& item : items_)
+    for (size_t head = 0; item.few && head < shape_.n_heads; head++)
+      left_[item.left + head].store(item.parts, std::memory_order_relaxed);
+  pool.run(n_tasks_, [&](size_t task, size_t thread) {
+    const auto after = [](size_t t, const Item& item) { return t < item.task; };
+    const Item& item = *std::prev(std::upper_bound(items_.begin(), items_.end(), task, after));
+    if (item.few)
+      run_page(item, task - item.task, layer, q, scale, out);
+    else
+      run_block(item, task - item.task, thread, layer, q, scale, out);
   });
 }
 

@@ -1,182 +1,152 @@
-// Generation: reuse of the cached prefix, the sampling loop with looked-up drafts, stop texts, UTF-8-safe
-// streaming.
-#include <algorithm>
-#include <chrono>
-#include <cmath>
+// Which rows the passes of several generations have.
+#include "llm/engine/generate.h"
 
-#include "llm/engine/lookup.h"
-#include "llm/engine/sampler.h"
-#include "llm/engine/session.h"
+#include <algorithm>
+#include <list>
+#include <memory>
+#include <string>
+
+#include "llm/engine/generation.h"
 
 namespace sterna::engine {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-double seconds(Clock::time_point from) { return std::chrono::duration<double>(Clock::now() - from).count(); }
+/// Generations at a time: their keys and values are in memory together. The others wait for one to end.
+constexpr size_t kMaxActive = 64;
 
-constexpr int kMaxLookup = 64;
-
-Status check(const GenerateOptions& o) {
-  const auto bad = [](const std::string& name, auto got, const char* expected) {
-    return Status(Code::kInvalidArgument,
-                  "[generate] " + name + ", got " + std::to_string(got) + ", expected " + expected);
-  };
-  if (!std::isfinite(o.temperature)) return bad("temperature", o.temperature, "a finite number");
-  if (!(o.top_p >= 0)) return bad("top_p", o.top_p, "a number from 0");
-  if (!(o.min_p <= 1)) return bad("min_p", o.min_p, "a number up to 1");
-  if (!(o.repeat_penalty > 0) || !std::isfinite(o.repeat_penalty))
-    return bad("repeat_penalty", o.repeat_penalty, "a finite number above 0");
-  if (o.repeat_last_n < -1) return bad("repeat_last_n", o.repeat_last_n, "-1 or more");
-  if (o.max_tokens < -1) return bad("max_tokens", o.max_tokens, "-1 or more");
-  if (o.lookup < 0 || o.lookup > kMaxLookup) return bad("lookup", o.lookup, "0 to 64");
-  return {};
-}
-
-/// Text on its way out: holds back what may be the beginning of a stop text. Texts of control tokens are
-/// compared with stop texts, but not shown.
-class Output {
+class Batch {
  public:
-  explicit Output(std::vector<std::string> stop) : stop_(std::move(stop)) {}
-  bool stopped() const { return stopped_; }
+  Batch(Runtime& runtime, std::span<const Request> requests,
+        const std::function<bool(size_t, const Token&)>& on_token)
+      : runtime_(runtime), requests_(requests), on_token_(on_token), results_(requests.size()) {}
 
-  /// Takes new text; returns what can be shown. After a stop text nothing more comes.
-  std::string push(std::string_view text, bool shown = true) {
-    held_ += text;
-    shown_.append(text.size(), shown);
-    size_t cut = std::string::npos;
-    for (const std::string& s : stop_)
-      if (!s.empty()) cut = std::min(cut, held_.find(s));
-    if (cut != std::string::npos) {
-      stopped_ = true;
-      held_.resize(cut);
-      return flush();
+  Result<std::vector<GenerateResult>> run(const KeepGoing& keep_going) {
+    while (admit(), !active_.empty()) {
+      choose_parts();
+      const Status s = runtime_.run(parts_, keep_going);
+      if (s.code() == Code::kCancelled) {
+        for (Active& a : active_) a.generation.cancel();
+      } else {
+        STERNA_RETURN_IF_ERROR(s);
+        STERNA_RETURN_IF_ERROR(hand_out());
+      }
+      retire(s.code() == Code::kCancelled);
     }
-    size_t keep = 0;
-    for (const std::string& s : stop_)
-      for (size_t n = std::min(s.size(), held_.size()); n > keep; n--)
-        if (held_.compare(held_.size() - n, n, s, 0, n) == 0) keep = n;
-    return take(held_.size() - keep);
+    return std::move(results_);
   }
-  std::string flush() { return take(held_.size()); }
 
  private:
-  std::string take(size_t n) {
-    std::string out;
-    for (size_t i = 0; i < n; i++)
-      if (shown_[i]) out += held_[i];
-    held_.erase(0, n);
-    shown_.erase(0, n);
-    return out;
+  struct Active {
+    size_t index;
+    std::unique_ptr<Sequence> own;
+    Generation generation;
+  };
+
+  void admit() {
+    for (; active_.size() < kMaxActive && next_ < requests_.size(); next_++) {
+      const size_t index = next_;
+      const Request& r = requests_[index];
+      auto own = r.sequence ? nullptr : std::make_unique<Sequence>(*runtime_.decoder, runtime_.n_ctx);
+      Sequence& s = r.sequence ? *r.sequence : *own;
+      Generation::OnToken on_token;
+      if (on_token_) on_token = [this, index](const Token& t) { return on_token_(index, t); };
+      active_.push_back(
+          {index, std::move(own), Generation(runtime_, s, r.prompt, *r.options, std::move(on_token))});
+    }
   }
 
-  std::vector<std::string> stop_;
-  std::string held_, shown_;  // the bytes, and for each whether it is to be shown
-  bool stopped_ = false;
+  /// Those that decode come first: a text does not stand still because others begin.
+  void choose_parts() {
+    parts_.clear(), chosen_.clear();
+    size_t room = runtime_.decoder->n_batch(), decoding = 0;
+    for (const Active& a : active_) decoding += !a.generation.prompting();
+    if (decoding > room)
+      active_.splice(active_.end(), active_, active_.begin());  // others are left out each time
+    const auto add = [&](Active& a, size_t most) {
+      parts_.push_back(a.generation.next(most));
+      chosen_.push_back(&a);
+      room -= parts_.back().tokens.size();
+    };
+    for (Active& a : active_) {
+      if (a.generation.prompting() || room == 0) continue;
+      decoding--;
+      add(a, room - std::min(decoding, room - 1));  // guesses leave the others their tokens
+    }
+    for (Active& a : active_) {
+      if (!a.generation.prompting() || room == 0) continue;
+      a.generation.adopt();
+      if (!waits(a)) add(a, room);
+    }
+  }
+
+  /// Whether an earlier text is about to compute the page of the prompt that comes next.
+  bool waits(const Active& a) const {
+    constexpr size_t kPage = cpu::kPagePositions;
+    const auto prompt = a.generation.prompt();
+    const size_t at = a.generation.n_run(), end = at + kPage;
+    if (at % kPage || end >= prompt.size()) return false;
+    for (const Active& other : active_) {
+      if (&other == &a) return false;
+      const auto theirs = other.generation.prompt();
+      if (other.generation.n_run() < end && theirs.size() > end &&
+          std::equal(prompt.begin(), prompt.begin() + ptrdiff_t(end), theirs.begin()))
+        return true;
+    }
+    return false;
+  }
+
+  Status hand_out() {
+    size_t row = 0;
+    for (size_t i = 0; i < parts_.size(); i++) {
+      STERNA_RETURN_IF_ERROR(chosen_[i]->generation.took(parts_[i], row));
+      row += parts_[i].n_wanted;
+    }
+    return {};
+  }
+
+  void retire(bool all) {
+    for (auto a = active_.begin(); a != active_.end();) {
+      if (!all && !a->generation.done()) {
+        ++a;
+        continue;
+      }
+      results_[a->index] = a->generation.finish();
+      a = active_.erase(a);
+    }
+    for (; all && next_ < requests_.size(); next_++) {
+      results_[next_].n_prompt = requests_[next_].prompt.size();
+      results_[next_].stop = GenerateResult::Stop::kCallback;
+    }
+  }
+
+  Runtime& runtime_;
+  std::span<const Request> requests_;
+  const std::function<bool(size_t, const Token&)>& on_token_;
+  std::vector<GenerateResult> results_;
+  size_t next_ = 0;  ///< Of the requests that are not admitted yet.
+  std::list<Active> active_;
+  std::vector<Part> parts_;
+  std::vector<Active*> chosen_;  ///< Whose parts they are.
 };
-
-/// The texts to stop before: the caller's, and how the tokenizer spells them where that differs.
-std::vector<std::string> stop_texts(const text::Tokenizer& tokenizer, const std::vector<std::string>& stop) {
-  std::vector<std::string> texts = stop;
-  for (const std::string& s : stop)
-    if (std::string spelled = tokenizer.as_generated(s); spelled != s) texts.push_back(std::move(spelled));
-  return texts;
-}
-
-/// A bos that several put in front (the tokenizer, a chat template, the text itself) counts once.
-std::span<const int32_t> with_one_bos(std::span<const int32_t> prompt, int32_t bos) {
-  while (prompt.size() > 1 && bos >= 0 && prompt[0] == bos && prompt[1] == bos) prompt = prompt.subspan(1);
-  return prompt;
-}
 
 }  // namespace
 
-Result<GenerateResult> Session::generate(std::span<const int32_t> prompt, const GenerateOptions& o,
-                                         const std::function<bool(const Token&)>& on_token) {
-  STERNA_RETURN_IF_ERROR(check(o));
-  prompt = with_one_bos(prompt, tokenizer->bos());
-  STERNA_RETURN_IF_ERROR(check_tokens(prompt, "generate"));
-  GenerateResult result;
-  result.n_prompt = prompt.size();
-  const auto start = Clock::now();
-
-  // The common prefix is in the cache already, to the same bits; the last prompt token runs again for its
-  // logits.
-  size_t common = 0;
-  while (common < std::min(cached.size(), prompt.size() - 1) && cached[common] == prompt[common]) common++;
-  cached.resize(common);
-  result.n_reused = common;
-  if (Status s = extend(prompt.subspan(common), 1, o.keep_going); !s.ok()) {
-    if (s.code() != Code::kCancelled) return s;
-    result.stop = GenerateResult::Stop::kCallback;
-    return result;
+Result<std::vector<GenerateResult>> generate(Runtime& runtime, std::span<const Request> requests,
+                                             const std::function<bool(size_t, const Token&)>& on_token,
+                                             const KeepGoing& keep_going) {
+  std::vector<Request> ours(requests.begin(), requests.end());
+  for (size_t i = 0; i < ours.size(); i++) {
+    Request& r = ours[i];
+    const auto named = [&](Status s) {
+      return s.ok() || ours.size() == 1
+                 ? s
+                 : Status(s.code(), s.message() + " (prompt " + std::to_string(i) + ")");
+    };
+    STERNA_RETURN_IF_ERROR(named(check(*r.options)));
+    r.prompt = with_one_bos(r.prompt, runtime.tokenizer->bos());
+    STERNA_RETURN_IF_ERROR(named(runtime.check_tokens(r.prompt, "generate")));
   }
-  std::vector<int32_t> history(prompt.begin(), prompt.end());
-  Sampler sampler(o);
-  Lookup lookup(size_t(o.lookup));
-  std::vector<int32_t> draft;  // guesses that the last pass ran after the newest token ...
-  size_t confirmed = 0;        // ... and how many of them were generated since
-  // Rows beyond the tokenizer's texts are padding of the matrix.
-  const cpu::Query query = sampler.query(std::min(decoder->n_vocab(), tokenizer->size()));
-  const ScreenStats before = decoder->screen_stats();
-  std::vector<cpu::Candidate> candidates;
-  text::Utf8Stream utf8;
-  Output output(stop_texts(*tokenizer, o.stop));
-  const auto emit = [&](int32_t id, const std::string& text) {
-    result.text += text;
-    return !on_token || on_token({id, text});
-  };
-  result.prompt_seconds = seconds(start);
-  const auto decode_start = Clock::now();
-
-  result.stop = GenerateResult::Stop::kLength;
-  while (o.max_tokens < 0 || result.tokens.size() < size_t(o.max_tokens)) {
-    STERNA_RETURN_IF_ERROR(decoder->candidates(confirmed, query, candidates));
-    const int32_t id = sampler.sample(candidates, history);
-    if (tokenizer->is_eog(id) && !o.ignore_eos) {
-      result.stop = GenerateResult::Stop::kEnd;
-      break;
-    }
-    result.tokens.push_back(id);
-    history.push_back(id);
-    std::string shown = output.push(utf8.push(tokenizer->piece(id, false)));
-    if (tokenizer->is_hidden(id)) shown += output.push(tokenizer->text(id), false);
-    const bool go_on = emit(id, shown);
-    if (output.stopped() || !go_on) {
-      result.stop = output.stopped() ? GenerateResult::Stop::kStopText : GenerateResult::Stop::kCallback;
-      break;
-    }
-    if (confirmed < draft.size() && draft[confirmed] == id) {  // the pass went on with this token
-      confirmed++, result.n_accepted++;
-      continue;
-    }
-    cached.resize(cached.size() - (draft.size() - confirmed));
-    if (cached.size() >= decoder->n_ctx()) {
-      result.stop = GenerateResult::Stop::kContext;
-      break;
-    }
-    if (result.tokens.size() == size_t(o.max_tokens)) break;
-    lookup.learn(draft.size(), confirmed);
-    size_t room = std::min(decoder->n_batch(), decoder->n_ctx() - cached.size()) - 1;
-    if (o.max_tokens >= 0) room = std::min(room, size_t(o.max_tokens) - result.tokens.size() - 1);
-    draft = lookup.propose(history, room);
-    confirmed = 0, result.n_drafted += draft.size();
-    std::vector<int32_t> pass{id};
-    pass.insert(pass.end(), draft.begin(), draft.end());
-    if (Status s = extend(pass, pass.size(), o.keep_going); !s.ok()) {
-      if (s.code() != Code::kCancelled) return s;
-      result.stop = GenerateResult::Stop::kCallback;
-      break;
-    }
-  }
-  if (!output.stopped()) {
-    const std::string rest = output.push(utf8.flush()) + output.flush();
-    if (!rest.empty()) emit(result.tokens.empty() ? -1 : result.tokens.back(), rest);
-  }
-  result.decode_seconds = seconds(decode_start);
-  const ScreenStats& after = decoder->screen_stats();
-  result.screen = {after.tokens - before.tokens, after.full - before.full, after.after_4 - before.after_4,
-                   after.after_8 - before.after_8, after.bytes - before.bytes};
-  return result;
+  return Batch(runtime, ours, on_token).run(keep_going);
 }
 
 }  // namespace sterna::engine

@@ -1,12 +1,12 @@
 // Angles in double by our own functions, rounded once to float: the same table on every machine.
-#include "llm/models/rope.h"
+#include "backends/cpu/rope.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "base/detmath.h"
 
-namespace sterna::models {
+namespace sterna::cpu {
 
 void rope_row(const RopeSpec& s, std::span<const float> factors, size_t pos, float* cos, float* sin) {
   const double n_rot = double(s.n_rot), log_base = detmath::log(s.base);
@@ -36,4 +36,4 @@ void rope_row(const RopeSpec& s, std::span<const float> factors, size_t pos, flo
   }
 }
 
-}  // namespace sterna::models
+}  // namespace sterna::cpu

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <span>
 
-namespace sterna::models {
+namespace sterna::cpu {
 
 /// theta_i(pos) = pos * freq_scale * base^(-2i/n_rot) / factor_i, i < n_rot/2. With YaRN, low frequencies are
 /// interpolated by freq_scale and high ones are not (https://arxiv.org/abs/2309.00071). Cosines and sines are
@@ -21,4 +21,4 @@ struct RopeSpec {
 /// cos and sin of position `pos`, n_rot/2 each. `factors`: n_rot/2 divisors (rope_freqs.weight) or empty.
 void rope_row(const RopeSpec& spec, std::span<const float> factors, size_t pos, float* cos, float* sin);
 
-}  // namespace sterna::models
+}  // namespace sterna::cpu

@@ -1,0 +1,170 @@
+// Keys and values as int8: attention is two products of low-bit matmul. K is a matrix of 8-bit codes whose
+// rows are positions, V one whose rows are dimensions, both in the panels that the qgemm kernels read. A page
+// is, per head, the panels of K, those of V, and a scale of V for each position.
+#include <algorithm>
+#include <cstring>
+
+#include "backends/cpu/kv.h"
+#include "base/checked_math.h"
+#include "kernels/contract/elementwise.h"
+#include "kernels/contract/qgemm.h"
+#include "kernels/registry.h"
+#include "packing/panels.h"
+
+namespace sterna::cpu {
+namespace {
+
+using kernels::Family;
+using kernels::kMaxHeadDim;
+
+constexpr uint8_t kZero = 128;   // code of the value 0
+constexpr size_t kBlock = 32;    // positions that share a scale of the weights
+constexpr size_t kQueries = 16;  // queries that go through the products together
+constexpr uint16_t kOneF16 = 0x3c00;
+
+formats::CodeSpec codes(Fold fold, size_t block) {
+  formats::CodeSpec s;
+  s.fold = fold, s.bits = 8, s.zero = kZero, s.block = uint16_t(block);
+  return s;
+}
+
+PackedLayout k_layout(const KvShape& shape) {
+  return packed_layout(codes(Fold::kRow, 0), kPagePositions, shape.head_dim, false);
+}
+PackedLayout v_layout(const KvShape& shape) {
+  return packed_layout(codes(Fold::kBlock, kBlock), shape.head_dim, kPagePositions, false);
+}
+size_t head_bytes(const KvShape& shape) {
+  return k_layout(shape).bytes() + v_layout(shape).bytes() + kPagePositions * sizeof(float);
+}
+
+class KvInt8 : public KvType {
+ public:
+  explicit KvInt8(const KvShape& shape)
+      : KvType(shape, shape.n_heads * head_bytes(shape)),
+        k_panels_(k_layout(shape)),
+        v_panels_(v_layout(shape)),
+        scores_(kernels::find_fn<kernels::QGemmFn>(Family::qgemm, variant_name(k_panels_.spec))),
+        values_(kernels::find_fn<kernels::QGemmFn>(Family::qgemm, variant_name(v_panels_.spec))) {}
+
+  void store(uint8_t* page, size_t place, const float* k, const float* v) const override;
+  void attend(const uint8_t* page, size_t head, const kernels::AttentionArgs& args) const override;
+  void copy(const uint8_t* from, size_t n, uint8_t* to) const override;
+
+ private:
+  /// The parts of a head.
+  template <class Byte>
+  struct Head {
+    Byte *k, *v, *v_scales;
+  };
+  template <class Byte>
+  Head<Byte> head_of(Byte* page, size_t head) const {
+    Byte* const k = page + head * head_bytes(shape());
+    return {k, k + k_panels_.bytes(), k + k_panels_.bytes() + v_panels_.bytes()};
+  }
+  /// Of a position: where its first quad of K's codes and the scale of its row are, and its column of V.
+  size_t k_lane(size_t place) const { return place / 16 * k_panels_.panel_bytes + 4 * (place % 16); }
+  size_t v_column(size_t place) const {
+    return v_panels_.codes_at(place / kBlock) + place % kBlock / 4 * 64 + place % 4;
+  }
+  size_t v_row(size_t d) const { return d / 16 * v_panels_.panel_bytes + 4 * (d % 16); }
+
+  PackedLayout k_panels_, v_panels_;
+  kernels::QGemmFn *scores_, *values_;
+  kernels::WeighFn* weigh_ = kernels::find_fn<kernels::WeighFn>(Family::weigh, "f32");
+  kernels::QuantizeFn* quantize_row_ = kernels::find_fn<kernels::QuantizeFn>(Family::quantize, "row");
+  kernels::QuantizeFn* quantize_block_ = kernels::find_fn<kernels::QuantizeFn>(Family::quantize, "block");
+};
+
+void KvInt8::store(uint8_t* page, size_t place, const float* k, const float* v) const {
+  const size_t hd = shape().head_dim;
+  int8_t code[kMaxHeadDim];
+  float scale;
+  int32_t sum;
+  for (size_t head = 0; head < shape().n_heads; head++, k += hd, v += hd) {
+    const auto to = head_of(page, head);
+    quantize_row_({k, hd, 0, 0, code, &scale, &sum});
+    uint8_t* lane = to.k + k_lane(place);
+    std::memcpy(lane + k_panels_.meta_at(0), &scale, sizeof scale);
+    for (size_t d = 0; d < k_panels_.n_chunks * 32; d++)
+      lane[k_panels_.codes_at(0) + d / 4 * 64 + d % 4] = uint8_t(code[d]) ^ kZero;
+
+    // The panels' scales are 1: those of V's positions are in the weights.
+    quantize_row_({v, hd, 0, 0, code, &scale, &sum});
+    for (size_t d = 0; d < hd; d++) to.v[v_row(d) + v_column(place)] = uint8_t(code[d]) ^ kZero;
+    for (size_t p = 0; place % kBlock == 0 && p < v_panels_.n_panels; p++) {
+      auto* ones = to.v + p * v_panels_.panel_bytes + v_panels_.meta_at(place / kBlock);
+      std::fill_n(reinterpret_cast<uint16_t*>(ones), 16, kOneF16);
+    }
+    std::memcpy(to.v_scales + place * sizeof scale, &scale, sizeof scale);
+  }
+}
+
+void KvInt8::copy(const uint8_t* from, size_t n, uint8_t* to) const {
+  for (size_t head = 0; head < shape().n_heads; head++) {
+    const auto source = head_of(from, head);
+    const auto target = head_of(to, head);
+    const auto copy = [](const uint8_t* a, uint8_t* b, size_t at, size_t bytes) {
+      std::memcpy(b + at, a + at, bytes);
+    };
+    for (size_t place = 0; place < n; place++) {
+      const size_t lane = k_lane(place), column = v_column(place);
+      copy(source.k, target.k, lane + k_panels_.meta_at(0), sizeof(float));
+      for (size_t quad = 0; quad < k_panels_.n_chunks * 8; quad++)
+        copy(source.k, target.k, lane + k_panels_.codes_at(0) + 64 * quad, 4);
+      for (size_t d = 0; d < shape().head_dim; d++) copy(source.v, target.v, v_row(d) + column, 1);
+      for (size_t p = 0; place % kBlock == 0 && p < v_panels_.n_panels; p++)
+        copy(source.v, target.v, p * v_panels_.panel_bytes + v_panels_.meta_at(place / kBlock), 32);
+    }
+    std::memcpy(target.v_scales, source.v_scales, n * sizeof(float));
+  }
+}
+
+void KvInt8::attend(const uint8_t* page, size_t head, const kernels::AttentionArgs& g) const {
+  constexpr size_t kBlocks = kPagePositions / kBlock;
+  alignas(64) int8_t q[kQueries][kMaxHeadDim], p[kQueries][kPagePositions];
+  alignas(64) float s[kQueries][kPagePositions];
+  float q_scale[kQueries], p_scale[kQueries][kBlocks];
+  int32_t q_sum[kQueries], p_sum[kQueries][kBlocks];
+  const auto from = head_of(page, head);
+  const auto* v_scale = reinterpret_cast<const float*>(from.v_scales);
+  const auto seen = [&](size_t query) { return std::min(g.n_positions + query / g.n_heads, kPagePositions); };
+
+  for (size_t first = 0, n = 0; first < g.n_tokens * g.n_heads; first += n) {
+    n = std::min(kQueries, g.n_tokens * g.n_heads - first);
+    const size_t most = seen(first + n - 1), blocks = ceil_div(most, kBlock);
+    for (size_t i = 0; i < n; i++) {
+      const size_t t = (first + i) / g.n_heads, h = (first + i) % g.n_heads;
+      quantize_row_(
+          {g.q + t * g.token_stride + h * g.head_dim, g.head_dim, 0, 0, q[i], &q_scale[i], &q_sum[i]});
+      q_scale[i] *= g.scale;
+    }
+    kernels::QGemmArgs scores = k_panels_.args(from.k);
+    scores.act = q[0], scores.act_stride = kMaxHeadDim;
+    scores.a_scale = q_scale, scores.a_scale_stride = 1, scores.a_sum = q_sum, scores.a_sum_stride = 1;
+    scores.out = s[0], scores.out_stride = kPagePositions, scores.n_rows = most, scores.n_tokens = n;
+    scores_(scores);
+    for (size_t i = 0; i < n; i++) {
+      float* partial = g.partials + (first + i) * g.partial_stride;
+      const size_t mine = seen(first + i);
+      weigh_(s[i], v_scale, mine, s[i], partial + kernels::partial_m(g.head_dim),
+             partial + kernels::partial_l(g.head_dim));
+      std::fill(s[i] + mine, s[i] + blocks * kBlock, 0.0f);
+      quantize_block_({s[i], blocks * kBlock, kBlock, kBlock, p[i], p_scale[i], p_sum[i]});
+    }
+    kernels::QGemmArgs values = v_panels_.args(from.v);
+    values.n_chunks = blocks * kBlock / 32;  // of positions that there are
+    values.act = p[0], values.act_stride = kPagePositions;
+    values.a_scale = p_scale[0], values.a_scale_stride = kBlocks;
+    values.a_sum = p_sum[0], values.a_sum_stride = kBlocks;
+    values.out = g.partials + first * g.partial_stride, values.out_stride = g.partial_stride;
+    values.n_rows = g.head_dim, values.n_tokens = n;
+    values_(values);
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<const KvType> make_kv_int8(const KvShape& shape) { return std::make_unique<KvInt8>(shape); }
+
+}  // namespace sterna::cpu

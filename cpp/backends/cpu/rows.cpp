@@ -1,0 +1,171 @@
+// The operations of a pass, shared out row by row.
+#include "backends/cpu/rows.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <string>
+
+#include "base/fingerprint.h"
+#include "formats/format.h"
+#include "kernels/registry.h"
+
+namespace sterna::cpu {
+
+using kernels::Family;
+
+Glu::Glu(std::string_view name) : function_(kernels::find_fn<kernels::GluFn>(Family::glu, name)) {}
+
+RowOps::RowOps(ThreadPool& pool)
+    : pool_(pool),
+      rmsnorm_(kernels::find_fn<kernels::RmsNormFn>(Family::rmsnorm, "f32")),
+      add_(kernels::find_fn<kernels::AddFn>(Family::add, "f32")) {}
+
+size_t RowOps::add_rotation(const RopeSpec& spec, std::span<const float> factors) {
+  rotations_.push_back({spec,
+                        {factors.begin(), factors.end()},
+                        kernels::find_fn<kernels::RopeFn>(Family::rope, spec.interleaved ? "norm" : "neox"),
+                        {},
+                        {}});
+  return rotations_.size() - 1;
+}
+
+void RowOps::want(size_t temporary, size_t width) {
+  widths_.resize(std::max(widths_.size(), temporary + 1));
+  widths_[temporary] = std::max(widths_[temporary], width);
+}
+
+Status RowOps::reserve(size_t n_rows, Readers weights) {
+  bool ok = true;
+  const auto floats = [&](size_t width) {
+    Buffer b = Buffer::allocate(n_rows * width * sizeof(float));
+    ok &= !b.empty();
+    return b;
+  };
+  temporaries_.clear();
+  for (const size_t width : widths_) temporaries_.push_back(floats(width));
+  for (Rotation& r : rotations_) r.cos = floats(r.spec.n_rot / 2), r.sin = floats(r.spec.n_rot / 2);
+  if (!ok)
+    return Status(Code::kOutOfMemory, "[model] no memory for passes of " + std::to_string(n_rows) +
+                                          " tokens; use a smaller n_batch");
+  size_t depth = 0;
+  for (const Weight* w : weights) depth = std::max(depth, w->depth);
+  return acts_.reserve(n_rows, depth, weights);
+}
+
+uint64_t RowOps::fingerprint(std::span<const uint8_t> bytes) const {
+  constexpr size_t kPiece = 1 << 20;
+  std::vector<uint64_t> pieces((bytes.size() + kPiece - 1) / kPiece);
+  pool_.run(pieces.size(), [&](size_t i) {
+    pieces[i] = sterna::fingerprint(&bytes[i * kPiece], std::min(kPiece, bytes.size() - i * kPiece));
+  });
+  uint64_t h = 0;
+  for (const uint64_t p : pieces) h = mix(h, p);
+  return h;
+}
+
+void RowOps::set_attention(const KvType& type, size_t n_head) {
+  kv_type_ = &type, n_head_ = n_head;
+  attention_ = std::make_unique<Attention>(type.shape(), n_head, pool_.size());
+}
+
+Status RowOps::begin(std::span<const Span> spans) {
+  n_rows_ = 0;
+  positions_.clear(), store_tasks_.clear();
+  constexpr size_t kGroup = KvType::kStoreGroup;
+  for (const Span& s : spans) {
+    n_rows_ += s.n;
+    for (size_t i = 0; i < s.n; i++) positions_.push_back(s.position + i);
+    for (size_t p = s.position, end; p < s.position + s.n; p = end) {
+      end = std::min(s.position + s.n, (p / kGroup + 1) * kGroup);
+      store_tasks_.push_back({&s, p, end - p});
+    }
+  }
+  return attention_ ? attention_->plan(spans) : Status();
+}
+
+void RowOps::embed(const Embedding& from, std::span<const int32_t> tokens, Rows out) {
+  const size_t bytes = formats::row_bytes(*from.format, from.width);
+  pool_.run(n_rows_, [&](size_t t) {
+    from.format->decode(from.rows + size_t(tokens[t]) * bytes, from.width, from.scale, out[t]);
+    for (const Rotation& r : rotations_) {
+      const size_t half = r.spec.n_rot / 2;
+      rope_row(r.spec, r.factors, positions_[t], r.cos.as<float>() + t * half, r.sin.as<float>() + t * half);
+    }
+  });
+}
+
+void RowOps::norm(Residual& x, std::span<const float> weight, float eps, Readers readers) {
+  acts_.begin(x.h.width, readers);
+  pool_.run(n_rows_, [&](size_t t) {
+    if (x.pending) add_(x.delta[t], x.h.width, x.h[t]);
+    rms(x.h[t], weight, eps, acts_.row(t));
+    acts_.quantize(t);
+  });
+  x.pending = false;
+}
+
+bool RowOps::norm(const Residual& x, std::span<const size_t> rows, std::span<const float> weight, float eps,
+                  Readers readers) {
+  acts_.begin(x.h.width, readers);
+  std::atomic<bool> finite{true};
+  pool_.run(rows.size(), [&](size_t i) {
+    float* const h = x.h[rows[i]];
+    if (x.pending) add_(x.delta[rows[i]], x.h.width, h);
+    rms(h, weight, eps, acts_.row(i));
+    bool ok = true;
+    for (size_t d = 0; d < x.h.width; d++) ok &= std::isfinite(acts_.row(i)[d]);
+    if (!ok) finite = false;
+    acts_.quantize(i);
+  });
+  return finite;
+}
+
+void RowOps::multiply(Readers readers, std::initializer_list<Rows> outs) {
+  std::array<Product, 4> products;
+  size_t n = 0;
+  for (const Rows& out : outs) products[n] = {readers[n], out.data, out.width}, n++;
+  matmul(pool_, acts_, 0, n_rows_, {products.data(), n});
+}
+
+void RowOps::rotate_and_store(size_t layer, size_t rotation, const HeadNorms& norms, Rows q, Rows k, Rows v) {
+  const Rotation& r = rotations_[rotation];
+  const size_t hd = kv_type_->shape().head_dim, half = r.spec.n_rot / 2;
+  const auto row = [&](const Span& s, size_t p) {
+    const size_t t = s.first + p - s.position;
+    const auto rotate = [&](float* x, std::span<const float> norm) {
+      if (!norm.empty()) rms(x, norm, norms.eps, x);
+      r.rope(x, r.cos.as<float>() + t * half, r.sin.as<float>() + t * half, r.spec.n_rot);
+    };
+    for (size_t i = 0; i < n_head_; i++) rotate(q[t] + i * hd, norms.q);
+    for (size_t i = 0; i < kv_type_->shape().n_heads; i++) rotate(k[t] + i * hd, norms.k);
+    kv_type_->store(s.states[layer].page(p / kPagePositions), p % kPagePositions, k[t], v[t]);
+  };
+  pool_.run(store_tasks_.size(), [&](size_t i) {
+    const StoreTask& task = store_tasks_[i];
+    for (size_t p = task.position; p < task.position + task.n; p++) row(*task.span, p);
+  });
+}
+
+void RowOps::attend(size_t layer, Rows q, float scale, std::span<const float> weight, float eps,
+                    Readers reader) {
+  acts_.begin(q.width, reader);
+  attention_->run(pool_, layer, q.data, scale, acts_.row(0));
+  pool_.run(n_rows_, [&](size_t t) {
+    if (!weight.empty()) rms(acts_.row(t), weight, eps, acts_.row(t));
+    acts_.quantize(t);
+  });
+}
+
+void RowOps::glu(const Glu& activation, Rows gate, Rows up, std::span<const float> weight, float eps,
+                 Readers reader) {
+  acts_.begin(gate.width, reader);
+  pool_.run(n_rows_, [&](size_t t) {
+    activation.function_(gate[t], up[t], gate.width, acts_.row(t));
+    if (!weight.empty()) rms(acts_.row(t), weight, eps, acts_.row(t));
+    acts_.quantize(t);
+  });
+}
+
+}  // namespace sterna::cpu

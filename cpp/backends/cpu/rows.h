@@ -1,0 +1,154 @@
+// What blocks do with the rows of a pass, each operation in one parallel region. Every operation is per row
+// or per output element, so neither the number of threads nor what else is in a pass changes a bit.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "backends/cpu/attention.h"
+#include "backends/cpu/kv.h"
+#include "backends/cpu/linear.h"
+#include "backends/cpu/rope.h"
+#include "backends/cpu/screen.h"
+#include "kernels/contract/elementwise.h"
+#include "machine/memory.h"
+#include "sterna/status.h"
+#include "threads/pool.h"
+
+namespace sterna::cpu {
+
+/// Floats of the rows of a pass, one row after the other.
+struct Rows {
+  float* data = nullptr;
+  size_t width = 0;
+  float* operator[](size_t row) const { return data + row * width; }
+};
+
+/// The stream that blocks add to: what the last one added is still apart, for the next norm to join.
+struct Residual {
+  Rows h, delta;
+  bool pending = false;
+};
+
+/// Weights that are multiplied with the same rows.
+using Readers = std::span<const Weight* const>;
+
+/// An activation function of gated FFNs by name; false in ok() for an unknown one.
+class Glu {
+ public:
+  explicit Glu(std::string_view name);
+  bool ok() const { return function_ != nullptr; }
+
+ private:
+  friend class RowOps;
+  kernels::GluFn* function_;
+};
+
+/// Rows of a table of tokens, as they lie in a file.
+struct Embedding {
+  const formats::Format* format = nullptr;
+  const uint8_t* rows = nullptr;
+  size_t width = 0;
+  float scale = 1;
+};
+
+/// Norms of the heads of q and k before their rotation; none if empty.
+struct HeadNorms {
+  std::span<const float> q, k;
+  float eps = 0;
+};
+
+class RowOps {
+ public:
+  explicit RowOps(ThreadPool& pool);
+
+  // --- while loading ---
+  /// Positions turn pairs of elements in this way; returns the number to name it by. `factors` as rope_row().
+  size_t add_rotation(const RopeSpec& spec, std::span<const float> factors);
+  /// Floats that blocks keep rows in during a pass: `temporary` (0, 1, 2 ...) is as wide as the widest asks.
+  void want(size_t temporary, size_t width);
+  /// Room for passes of n_rows rows times any of `weights`. kOutOfMemory.
+  Status reserve(size_t n_rows, Readers weights);
+  /// Heads of attention over pages of this type, the same for all layers.
+  void set_attention(const KvType& type, size_t n_head);
+  /// make_weight() by the threads of the passes.
+  Result<Weight> pack(const TensorRows& tensor, uint8_t* storage) const {
+    return make_weight(tensor, storage, pool_);
+  }
+  /// fingerprint() of the fingerprints of pieces.
+  uint64_t fingerprint(std::span<const uint8_t> bytes) const;
+  /// Screen::make() likewise.
+  Result<std::unique_ptr<Screen>> screen(const TensorRows& rows, const Weight& weight) const {
+    return Screen::make(rows, weight, pool_);
+  }
+
+  // --- a pass ---
+  /// `spans` stay until the end of the pass; their rows follow each other. kOutOfMemory.
+  Status begin(std::span<const Span> spans);
+  size_t n_rows() const { return n_rows_; }
+  Rows temporary(size_t i, size_t width) const { return {temporaries_[i].as<float>(), width}; }
+
+  /// out = the rows of these tokens.
+  void embed(const Embedding& from, std::span<const int32_t> tokens, Rows out);
+  /// Joins the residual, and gives the readers its RMS norm.
+  void norm(Residual& x, std::span<const float> weight, float eps, Readers readers);
+  /// The same for some rows of the pass only, which become rows 0, 1, ... of the readers. False if an element
+  /// of the norm is not a finite number.
+  bool norm(const Residual& x, std::span<const size_t> rows, std::span<const float> weight, float eps,
+            Readers readers);
+  /// outs[i] = readers[i] times the rows given to them.
+  void multiply(Readers readers, std::initializer_list<Rows> outs);
+  /// Norms and rotates the heads of q and k; keeps k and v.
+  void rotate_and_store(size_t layer, size_t rotation, const HeadNorms& norms, Rows q, Rows k, Rows v);
+  /// Gives `reader` the attention of q, with an RMS norm if `weight` is not empty.
+  void attend(size_t layer, Rows q, float scale, std::span<const float> weight, float eps, Readers reader);
+  /// Gives `reader` activation(gate) * up, with an RMS norm if `weight` is not empty.
+  void glu(const Glu& activation, Rows gate, Rows up, std::span<const float> weight, float eps,
+           Readers reader);
+
+  /// out = rows first .. first + n - 1 of what the last norm() gave, times its reader.
+  void multiply(const Weight& reader, size_t first, size_t n, float* out) {
+    const Product product{&reader, out, reader.rows};
+    matmul(pool_, acts_, first, n, {&product, 1});
+  }
+  /// What the last norm() gave, for a screen.
+  const Activations& activations() const { return acts_; }
+
+ private:
+  struct Rotation {
+    RopeSpec spec;
+    std::vector<float> factors;
+    kernels::RopeFn* rope;
+    Buffer cos, sin;
+  };
+  /// Rows of a span whose places in a page may not be written from several threads.
+  struct StoreTask {
+    const Span* span;
+    size_t position, n;
+  };
+  void rms(const float* x, std::span<const float> weight, float eps, float* y) const {
+    rmsnorm_(x, weight.data(), weight.size(), eps, y);
+  }
+
+  ThreadPool& pool_;
+  kernels::RmsNormFn* rmsnorm_;
+  kernels::AddFn* add_;
+  std::vector<Rotation> rotations_;
+  std::vector<size_t> widths_;
+  std::vector<Buffer> temporaries_;
+  Activations acts_;
+  std::unique_ptr<Attention> attention_;
+  const KvType* kv_type_ = nullptr;
+  size_t n_head_ = 0;
+
+  size_t n_rows_ = 0;
+  std::vector<size_t> positions_;
+  std::vector<StoreTask> store_tasks_;
+};
+
+}  // namespace sterna::cpu

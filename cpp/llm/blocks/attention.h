@@ -1,0 +1,42 @@
+// The attention block: q,k,v = W RMS(x) (+ bias); [per-head RMS of q,k]; RoPE; o = attention; [o = RMS(o)];
+// Wo o.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "backends/cpu/linear.h"
+#include "llm/blocks/block.h"
+#include "llm/blocks/loader.h"
+#include "sterna/status.h"
+
+namespace sterna::blocks {
+
+struct AttentionSpec {
+  size_t n_embd = 0, n_head = 0, n_head_kv = 0, head_dim = 0;
+  float eps = 0, scale = 0;
+  size_t rotation = 0;    ///< Of RowOps.
+  bool sub_norm = false;  ///< attn_sub_norm before Wo (BitNet).
+  bool qk_norms = false;  ///< Per-head RMS of q and k before RoPE (Qwen3).
+  bool qkv_bias = false;  ///< Required biases of q, k and v (Qwen2); elsewhere biases are optional.
+};
+
+/// Keeps keys and values in the sequence's state of `layer`.
+class Attention : public Block {
+ public:
+  static Result<std::unique_ptr<Block>> load(Loader& loader, size_t layer, const AttentionSpec& spec);
+  void run(cpu::RowOps& ops, cpu::Residual& x) const override;
+
+ private:
+  Attention(size_t layer, const AttentionSpec& spec) : layer_(layer), spec_(spec) {}
+  Status load_qkv(Loader& loader, const std::string& prefix);
+
+  size_t layer_;
+  AttentionSpec spec_;
+  std::vector<float> norm_, sub_norm_, q_norm_, k_norm_;
+  Matrix q_, k_, v_, o_;
+  const cpu::Weight* const qkv_[3] = {&q_.weight, &k_.weight, &v_.weight};
+  const cpu::Weight* const out_[1] = {&o_.weight};
+};
+
+}  // namespace sterna::blocks

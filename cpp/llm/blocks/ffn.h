@@ -1,0 +1,37 @@
+// The gated feed-forward block: f = act(Wgate RMS(x)) * (Wup RMS(x)); [f = RMS(f)]; Wdown f.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "backends/cpu/linear.h"
+#include "llm/blocks/block.h"
+#include "llm/blocks/loader.h"
+#include "sterna/status.h"
+
+namespace sterna::blocks {
+
+struct FfnSpec {
+  size_t n_embd = 0, n_ff = 0;
+  float eps = 0;
+  const char* activation = "silu";  ///< A name that cpu::Glu knows.
+  bool sub_norm = false;            ///< ffn_sub_norm before Wdown (BitNet).
+};
+
+class Ffn : public Block {
+ public:
+  static Result<std::unique_ptr<Block>> load(Loader& loader, size_t layer, const FfnSpec& spec);
+  void run(cpu::RowOps& ops, cpu::Residual& x) const override;
+
+ private:
+  explicit Ffn(const FfnSpec& spec) : spec_(spec), activation_(spec.activation) {}
+
+  FfnSpec spec_;
+  cpu::Glu activation_;
+  std::vector<float> norm_, sub_norm_;
+  Matrix gate_, up_, down_;
+  const cpu::Weight* const in_[2] = {&gate_.weight, &up_.weight};
+  const cpu::Weight* const out_[1] = {&down_.weight};
+};
+
+}  // namespace sterna::blocks

@@ -1,0 +1,46 @@
+// A sequence: its tokens and what the model keeps for them. Not the model: any number may share one.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "backends/cpu/kv.h"
+#include "llm/models/decoder.h"
+#include "sterna/status.h"
+
+namespace sterna::engine {
+
+class Sequence {
+ public:
+  /// Empty; at most n_ctx tokens.
+  Sequence(const models::Decoder& decoder, size_t n_ctx) : n_ctx_(n_ctx), states_(decoder.new_states()) {}
+
+  const std::vector<int32_t>& ids() const { return ids_; }
+  size_t size() const { return ids_.size(); }
+  size_t n_ctx() const { return n_ctx_; }
+  std::span<const cpu::KvState> states() const { return states_; }
+
+  /// Room for all n_ctx tokens' ids, so that growing needs no memory for them.
+  void reserve_ids() { ids_.reserve(n_ctx_); }
+  /// Forgets all but the first n tokens; their memory stays for the next ones.
+  void truncate(size_t n) { ids_.resize(n); }
+  /// Keeps what it has in common with the beginning of `ids`, at most `most` tokens; how many that are.
+  size_t keep_common(std::span<const int32_t> ids, size_t most);
+  /// The same tokens, sharing memory until one of the two changes.
+  Sequence fork() const;
+
+  /// Pages for n tokens more, whose keys and values a pass then stores; afterwards append() them.
+  /// kOutOfMemory.
+  Status extend(size_t n);
+  void append(std::span<const int32_t> ids) { ids_.insert(ids_.end(), ids.begin(), ids.end()); }
+  /// Appends a whole page of another sequence, one shared page for each layer.
+  void adopt(std::span<const int32_t> ids, std::span<const std::shared_ptr<cpu::KvPage>> pages);
+
+ private:
+  size_t n_ctx_;
+  std::vector<int32_t> ids_;
+  std::vector<cpu::KvState> states_;  // [layer]
+};
+
+}  // namespace sterna::engine
