@@ -23,7 +23,9 @@ def test_actions_are_pinned(path) -> None:
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda p: p.name)
 def test_rights_are_given_one_by_one(path) -> None:
     text = path.read_text()
-    assert re.search(r"^permissions: \{contents: read\}$", text, re.M), f"{path.name}: rights of the whole workflow"
+    assert re.search(r"^permissions: \{contents: read\}$", text, re.M), (
+        f"{path.name}: rights of the whole workflow"
+    )
     assert not re.search(r"write-all|pull_request_target|secrets\.", text)
     for rights in re.findall(r"^ +permissions: (.*)$", text, re.M):
         assert rights == "{id-token: write}", f"{path.name}: {rights}"
