@@ -3,7 +3,6 @@
 import pathlib
 import re
 
-from support_table import in_readme
 from tree import CPP_SUFFIXES, ROOT, files, is_output
 
 TOP = {
@@ -93,8 +92,3 @@ def test_every_cpp_test_is_in_a_suite_that_ctest_runs() -> None:
                 wrong.append(f"{f}: suites {named}, expected all cases in one of {suites}")
     wrong += [f"suite {suite} has no test" for suite in suites if suite not in used]
     assert not wrong, "\n".join(wrong)
-
-
-def test_support_table_is_current() -> None:
-    readme = read(pathlib.Path("README.md"))
-    assert in_readme(readme) == readme, "run tests/rules/support_table.py --write"
