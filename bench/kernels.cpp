@@ -68,8 +68,7 @@ struct Row {
   Work work;
 };
 
-/// Bytes that are the same in every run (xorshift), enough of them to hide no pattern from a branch or a
-/// prefetcher.
+/// Bytes that are the same in every run (xorshift), too many for a branch or a prefetcher to learn.
 const std::vector<uint8_t>& noise() {
   static const std::vector<uint8_t> bytes = [] {
     std::vector<uint8_t> b(65536);

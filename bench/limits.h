@@ -8,8 +8,7 @@
 
 namespace sterna::bench {
 
-/// Multiply-accumulates per second of one thread that repeats an instruction set's integer product on
-/// registers.
+/// Multiply-accumulates per second of one thread that repeats a set's integer product on registers.
 struct Peak {
   std::string name;  ///< "vpdpbusd 512"
   std::string isa;   ///< The kernels whose inner loop it is; the name of an instruction set.

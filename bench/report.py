@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The performance section of README.md, made from the end-to-end results in bench/results.
+"""The figures of README.md and bench/results/README.md, made from the end-to-end results in bench/results.
 
-report.py RESULT.json...      # prints the table
-report.py --write RESULT.json...   # puts it into README.md, and the picture beside the results (needs matplotlib)
+report.py            # prints all
+report.py --write    # puts them into their pages, between markers
+report.py --picture  # the picture beside the results (needs matplotlib)
 """
 
 import json
@@ -11,8 +12,25 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PICTURE = ROOT / "bench/results/performance.svg"
+RESULTS = ROOT / "bench/results"
+PICTURE = RESULTS / "performance.svg"
 BEGIN, END = "<!-- performance: bench/report.py --write -->\n", "<!-- end of performance -->"
+# What README.md shows of them: rows with most threads.
+MAIN = {
+    "bitnet-2b.i2_s": ["pp 512", "tg 64", "gen 64"],
+    "bonsai.Q1_0": ["pp 512", "tg 64"],
+    "2b-6-layers.tq2_0": ["tg 16 8192"],
+}
+
+
+def load() -> list[dict]:
+    """The newest result of each model, by name; results of kernels are of another kind."""
+    newest = {}
+    for path in sorted(RESULTS.glob("*.json")):
+        report = json.loads(path.read_text())
+        if "engines" in report:
+            newest[model_of(report)] = report
+    return [newest[name] for name in sorted(newest)]
 
 
 def rate(result: dict, test: str) -> float:
@@ -44,23 +62,31 @@ def label(test: str) -> str:
     return f"{kind}{n}" + (f" after {depth[0]}" if depth else "")
 
 
-def table(reports: list[dict]) -> str:
-    machine = reports[0]["machine"]
-    peer = reports[0]["engines"].get("llama.cpp", {"version": ""})
-    reps = sorted({report["reps"] for report in reports})
-    lines = [
-        f"{machine['cpu']}, {machine['cpus']} CPUs, {reports[0]['date'][:10]}; tokens per second, medians of",
-        f"{' to '.join(map(str, sorted({reps[0], reps[-1]})))} interleaved repetitions, against {peer['version']} built from source for the same",
-        "CPU. pp: prompt tokens in one batch; tg: tokens one by one, all logits computed; gen: greedy generation, where",
-        "Sterna screens the output matrix. Commands and every sample: [bench/results](bench/results).",
-        "",
-        "| model | threads | test | Sterna | llama.cpp | ratio |",
-        "|---|---|---|---|---|---|",
-    ]
-    for model, threads, test, ours, theirs in rows(reports):
+def intro(reports: list[dict]) -> str:
+    machines = {f"{r['machine']['cpu']}, {r['machine']['cpus']} CPUs" for r in reports}
+    peers = sorted({r["engines"]["llama.cpp"]["version"] for r in reports if "llama.cpp" in r["engines"]})
+    assert len(machines) == 1, f"figures of several machines do not belong into one table: {machines}"
+    reps = sorted(report["reps"] for report in reports)
+    return (
+        f"{machines.pop()}, {max(r['date'] for r in reports)[:10]}; tokens per second, medians of\n"
+        f"{' to '.join(map(str, sorted({reps[0], reps[-1]})))} interleaved repetitions, against {', '.join(peers)} built from source for the same\n"
+        "CPU. pp: prompt tokens in one batch; tg: tokens one by one, all logits computed; gen: greedy generation, where\n"
+        "Sterna screens the output matrix.\n\n"
+    )
+
+
+def table(shown: list[tuple[str, str, str, float, float | None]]) -> str:
+    lines = ["| model | threads | test | Sterna | llama.cpp | ratio |", "|---|---|---|---|---|---|"]
+    for model, threads, test, ours, theirs in shown:
         cells = f"{theirs:.1f} | {ours / theirs:.2f}" if theirs else "- | -"
         lines.append(f"| {model} | {threads} | {label(test)} | {ours:.1f} | {cells} |")
     return "\n".join(lines) + "\n"
+
+
+def main_rows(reports: list[dict]) -> list[tuple[str, str, str, float, float | None]]:
+    found = {(model, test, int(threads)): row for row in rows(reports) for model, threads, test, *_ in [row]}
+    most = max(threads for _, _, threads in found)
+    return [found[model, test, most] for model, tests in MAIN.items() for test in tests]
 
 
 def picture(reports: list[dict]) -> None:
@@ -124,18 +150,30 @@ def picture(reports: list[dict]) -> None:
     figure.savefig(PICTURE, metadata={"Date": None})
 
 
+def pages() -> dict[Path, str]:
+    """The pages with figures, as they are to be."""
+    reports = load()
+    image = f"![tokens per second of Sterna and llama.cpp]({PICTURE.name})\n\n"
+    figures = {
+        ROOT / "README.md": intro(reports) + table(main_rows(reports)),
+        RESULTS / "README.md": image + intro(reports) + table(rows(reports)),
+    }
+    made = {}
+    for page, text in figures.items():
+        before, rest = page.read_text().split(BEGIN)
+        made[page] = before + BEGIN + text + END + rest.split(END)[1]
+    return made
+
+
 def main() -> None:
-    write = "--write" in sys.argv
-    reports = [json.loads(Path(path).read_text()) for path in sys.argv[1:] if path != "--write"]
-    text = table(reports)
-    if not write:
-        print(text, end="")
-        return
-    picture(reports)
-    readme = (ROOT / "README.md").read_text()
-    begin, end = readme.index(BEGIN) + len(BEGIN), readme.index(END)
-    image = f"![tokens per second of Sterna and llama.cpp]({PICTURE.relative_to(ROOT)})\n\n"
-    (ROOT / "README.md").write_text(readme[:begin] + image + text + readme[end:])
+    if sys.argv[1:] == ["--write"]:
+        for page, text in pages().items():
+            page.write_text(text)
+    elif sys.argv[1:] == ["--picture"]:
+        picture(load())
+    else:
+        reports = load()
+        print(intro(reports) + table(rows(reports)), end="")
 
 
 if __name__ == "__main__":

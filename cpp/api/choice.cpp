@@ -1,5 +1,4 @@
-// The public choice of kernels, and their comparison: checks the shape, then times what the backend would
-// choose from.
+// The public choice of kernels, and their comparison: times what the backend would choose from.
 #include "backends/cpu/choice.h"
 
 #include <algorithm>

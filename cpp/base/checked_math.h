@@ -1,5 +1,4 @@
-// Unsigned arithmetic that reports overflow instead of wrapping; every size computed from a file goes through
-// it.
+// Unsigned arithmetic that reports overflow instead of wrapping, for every size computed from a file.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,4 @@
-// Double-precision elementary functions over + - * / fma (see detmath.h): argument reduction, then a
-// polynomial.
+// Elementary functions of doubles over + - * / fma (see detmath.h): argument reduction, then a polynomial.
 #include "base/detmath.h"
 
 namespace sterna::detmath {

@@ -1,7 +1,6 @@
 // Our own elementary functions: polynomials over IEEE + - * / fma, so that every compiler, C library and CPU
 // gives the same bits. float versions (<= 2 ulp, tested over all floats) are templates over a vector type so
-// that kernels of every instruction set evaluate the very same operations; double versions serve tables and
-// host-side scalars.
+// that kernels of every instruction set evaluate the very same operations; double versions serve tables.
 #pragma once
 
 #include <bit>
@@ -10,8 +9,7 @@
 
 namespace sterna::detmath {
 
-/// One float with the operations that exp() needs; the SIMD counterparts are the F types of the kernels'
-/// vec.h.
+/// One float with the operations that exp() needs, like the vectors F of the kernels' vec.h.
 struct Scalar {
   float v;
   static Scalar set1(float x) { return {x}; }
@@ -24,9 +22,9 @@ inline Scalar rne(Scalar a) { return {(a.v + 0x1.8p23f) - 0x1.8p23f}; }  // |a| 
 /// 2^n for integral n in [-126, 127].
 inline Scalar exp2i(Scalar n) { return {std::bit_cast<float>(uint32_t(int32_t(n.v) + 127) << 23)}; }
 
-/// e^x. n = rne(x*log2 e) clamped to [-150, 128]; r = x - n*ln 2 in two fma steps; a degree-7 Taylor-like
-/// polynomial of r; times 2^n in two exact-power steps (so that denormal results round once). Below -104 the
-/// result is 0, above 89 inf.
+/// e^x: 0 below -104, infinite above 89.
+///   n = rne(x*log2 e), clamped to [-150, 128]; r = x - n*ln 2, in two fma steps;
+///   a degree-7 Taylor-like polynomial of r; times 2^n, in two exact steps: denormal results round once.
 template <class F>
 inline F exp(F x) {
   x = max(min(x, F::set1(89.0f)), F::set1(-104.0f));
@@ -48,8 +46,7 @@ inline F exp(F x) {
 
 inline float expf(float x) { return exp(Scalar{x}).v; }
 
-// Double precision, for rotary tables, log-probabilities and sampling: about 1e-15 relative in the ranges
-// used.
+// Doubles, for rotary tables, log-probabilities and sampling: about 1e-15 relative in the ranges used.
 double exp(double x);
 double log(double x);  ///< x > 0, finite, normal.
 /// sin and cos of an angle in radians, |angle| < 2^30.

@@ -1,21 +1,27 @@
 // How the integer products of a quantized matrix become floats; shared by formats (what a file means) and
-// kernels (what a loop computes). dot = sum of code*activation, asum = sum of activations, both exact in
-// int32.
+// kernels (what a loop computes).
 #pragma once
 
 #include <cstdint>
 
 namespace sterna {
 
+/// dot = sum of code*activation and asum = sum of activations, over the row or block, both exact in int32.
+/// Blocks fold in order; what stands in brackets is for formats with minima.
 enum class Fold : uint8_t {
-  kFloat,  ///< No codes (F32, F16, BF16): y = sum of w*x by the lane rule.
-  kRow,    ///< value = s*(mul*code - zero). y = float(mul*dot - zero*asum) * (s * a_scale); one scale per row
-           ///< and per token.
-  kBlock,  ///< value = d*(mul*code - zero) [+ m]. Per block, in order: acc = fma(float(mul*dot - zero*asum),
-           ///< d*a_scale, acc) [then acc = fma(float(asum), m*a_scale, acc)].
-  kSuper,  ///< value = d*sc*(code - zero) [- m*mn]. Per block: acc = fma(float(sum of sc*(dot - zero*asum)),
-           ///< d*a_scale, acc) [then acc = fma(float(-sum of mn*asum), m*a_scale, acc)], sums over the
-           ///< block's sub-blocks.
+  /// No codes (F32, F16, BF16): y = sum of w*x by the lane rule.
+  kFloat,
+  /// value = s*(mul*code - zero), one scale per row and one per token:
+  ///   y = float(mul*dot - zero*asum) * (s * a_scale)
+  kRow,
+  /// value = d*(mul*code - zero) [+ m]:
+  ///   acc = fma(float(mul*dot - zero*asum), d*a_scale, acc)
+  ///   [acc = fma(float(asum), m*a_scale, acc)]
+  kBlock,
+  /// value = d*sc*(code - zero) [- m*mn]; the sums are over the sub-blocks of a block:
+  ///   acc = fma(float(sum of sc*(dot - zero*asum)), d*a_scale, acc)
+  ///   [acc = fma(float(-sum of mn*asum), m*a_scale, acc)]
+  kSuper,
 };
 
 }  // namespace sterna

@@ -1,5 +1,5 @@
-// What surrounds every public call that can fail: the library's floating-point mode, and no exception out of
-// it.
+// What surrounds every public call that can fail: the library's floating-point mode, and no way out for an
+// exception.
 #pragma once
 
 #include <new>

@@ -1,5 +1,5 @@
-// BF16: the upper 16 bits of an f32, little-endian, 2 bytes per element. No codes: y = lane-rule sum of w*x,
-// w widened to f32 (exact).
+// BF16: the upper 16 bits of an f32, little-endian, 2 bytes per element.
+// No codes: y = lane-rule sum of w*x, w widened to f32 (exact).
 // Example: 80 3F = 1.0, AB 3E = 0.333984375
 #include "formats/codec.h"
 

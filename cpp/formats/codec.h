@@ -1,4 +1,4 @@
-// What the format files share: the bit orders in which codes are packed, and the loops from one block to
+// What the format files share: the orders of bits in which codes are packed, and the loops from one block to
 // a row. Internal to cpp/formats.
 //
 // A quantized format is a struct
@@ -8,8 +8,7 @@
 //       static void unpack(const uint8_t* __restrict b, uint8_t* __restrict codes, const RowCodes& out);
 //     };
 // whose unpack() takes one block apart for any bytes; `codes` is out.codes, apart so that the compiler may
-// assume that it does not overlap the block. make_format<> derives the rest, so decode and unpack cannot
-// disagree.
+// assume that it does not overlap the block. make_format<> derives the rest: decode cannot disagree.
 //
 // Floats: d and m are f16 (11 significant bits), codes times sub-scales have at most 12, so every product
 // below is exact in f32, and a value is rounded at most once, where an offset is added.
@@ -32,8 +31,7 @@ inline uint16_t load_u16(const uint8_t* b) { return uint16_t(b[0] | b[1] << 8); 
 inline uint32_t load_u32(const uint8_t* b) { return load_u16(b) | uint32_t(load_u16(b + 2)) << 16; }
 
 /// Codes of kBits in kBytes bytes, plane by plane: byte j holds elements j, j + kBytes, j + 2 kBytes ...,
-/// lowest bits first. With kShift > 0 they are high bits: or-ed into codes that have their low kShift bits
-/// already.
+/// lowest bits first. With kShift > 0 they are or-ed, as high bits, into codes that have their low kShift.
 template <int kBits, int kBytes, int kShift = 0>
 inline void planes(const uint8_t* __restrict b, uint8_t* __restrict codes) {
   for (int p = 0; p < 8 / kBits; ++p) {
@@ -57,8 +55,7 @@ inline void runs(const uint8_t* __restrict b, uint8_t* __restrict codes) {
 }
 
 /// Base-3 digits 0..2 as a fraction: a byte is ceil(256 * 0.t0 t1 t2 t3 t4), so multiplying by 3 pushes the
-/// next digit out at the top. Byte j holds elements j, j + kBytes, ..., first digit first; kDigits of the
-/// five are used.
+/// next digit out at the top. Byte j holds elements j, j + kBytes, ..., first digit first; kDigits are used.
 template <int kDigits, int kBytes>
 inline void trits(const uint8_t* __restrict b, uint8_t* __restrict codes) {
   int pow3 = 1;
@@ -146,8 +143,7 @@ inline float extreme(const float* x, int n) {
   return most >= -least ? most : least;
 }
 
-/// A block's scale: the nearest f16, and what elements are multiplied with to become codes (0 for a scale of
-/// 0).
+/// A block's scale: the nearest f16, and what elements are multiplied with to become codes (0 if it is 0).
 struct F16Scale {
   uint16_t bits;
   float inverse;

@@ -1,5 +1,5 @@
-// F16: IEEE binary16, little-endian, 2 bytes per element. No codes: y = lane-rule sum of w*x, w widened to f32
-// (exact).
+// F16: IEEE binary16, little-endian, 2 bytes per element.
+// No codes: y = lane-rule sum of w*x, w widened to f32 (exact).
 // Example: 00 3C = 1.0, 55 35 = 0.333251953125, 01 00 = 2^-24, 00 7C = infinity
 #include "formats/codec.h"
 

@@ -51,7 +51,8 @@ constexpr Refusal kRefusals[] = {
     {39, 39,
      "the id is MXFP4, which is not supported, or TL2, which depends on tile sizes that the file does not "
      "store" STERNA_USUAL ", or I2_S or TQ2_0 of a ternary model"},
-    {40, 40, "the id is NVFP4 or an early Q1_0 with groups of 32" STERNA_USUAL ", or Q1_0 with groups of 128"},
+    {40, 40,
+     "the id is NVFP4 or an early Q1_0 with groups of 32" STERNA_USUAL ", or Q1_0 with groups of 128"},
     {43, 43, "STQ1_0 is not supported" STERNA_TERNARY},
     {134, 134, "IQ1_BN " STERNA_IK STERNA_TERNARY},
     {135, 135, "IQ2_BN " STERNA_IK STERNA_TERNARY},

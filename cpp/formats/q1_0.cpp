@@ -5,13 +5,13 @@
 // Value   d * (2 * code - 1): +d or -d, there is no zero.
 // Fold    activations int8 in blocks of 128; isum = sum (2 * code - 1) * a, |isum| <= 2^14;
 //         acc = fma(float(isum), d * a_scale, acc).
-// Choice  The activations could have a scale per 32 (llama.cpp), which rounds them less. A trained 8 M model (128
-//         windows of 512 tokens) has perplexity 11.3962 with float activations, 11.3995 with blocks of 128
-//         (+0.030 %) and 11.3975 with 32 (+0.012 %); its logits are off by 0.86 and 0.62 % of their spread in
-//         rms. AVX2 kernels with a scale of both kinds per 32 execute 1.9 times the instructions for one token
-//         and for 128 (6144 x 2048; in time 1.7 and 2 to 3 times, best and median of interleaved calls on a
-//         busy machine): finer scales make larger codes, so that 43 % instead of 15 % of the tables' vectors
-//         need their high bytes (normal activations). So the weights' block it is.
+// Choice  The activations could have a scale per 32 (llama.cpp), which rounds them less. A trained 8 M model
+//         (128 windows of 512 tokens) has perplexity 11.3962 with float activations, 11.3995 with blocks of
+//         128 (+0.030 %) and 11.3975 with 32 (+0.012 %); its logits are off by 0.86 and 0.62 % of their
+//         spread in rms. AVX2 kernels with a scale of both kinds per 32 execute 1.9 times the instructions
+//         for one token and for 128 (6144 x 2048; in time 1.7 and 2 to 3 times, best and median of
+//         interleaved calls on a busy machine): finer scales make larger codes, so that 43 % instead of 15 %
+//         of the tables' vectors need their high bytes (normal activations). So the weights' block it is.
 // Example 00 38 05 00 ... 80 -> e0 = 0.5, e1 = -0.5, e2 = 0.5, e127 = 0.5, all others -0.5
 #include "formats/codec.h"
 

@@ -1,7 +1,7 @@
 // Q4_K (id 12): 4 bits per weight, 6-bit scale and minimum per 32, their f16 factors per 256.
 //
-// Layout  144 bytes per 256 elements: d f16 [0], m f16 [2], scales[12] [4] (sc and mn by scales6() of
-//         codec.h), qs[128] [16].
+// Layout  144 bytes per 256 elements: d f16 [0], m f16 [2], scales[12] [4], qs[128] [16].
+//         sc and mn by scales6() of codec.h.
 // Order   each 32 bytes of qs hold 64 elements: element j of these in byte j % 32, low nibble for j < 32.
 // Value   d * sc * code - m * mn.
 // Fold    activations int8 in blocks of 256 with asum[s] = sum a of each 32;

@@ -1,8 +1,8 @@
 // Q5_0 (id 6): 5 bits per weight, f16 scale per 32.
 //
 // Layout  22 bytes per 32 elements: d f16 [0], qh u32 [2], qs[16] [6].
-// Order   byte j of qs: element j in the low nibble, element j + 16 in the high one; bit j of qh is the fifth
-//         bit of element j.
+// Order   byte j of qs: element j in the low nibble, element j + 16 in the high one;
+//         bit j of qh is the fifth bit of element j.
 // Value   d * (code - 16).
 // Fold    activations int8 in blocks of 32; isum = sum (code - 16) * a, |isum| <= 2^16;
 //         acc = fma(float(isum), d * a_scale, acc).

@@ -1,8 +1,8 @@
 // Q5_1 (id 7): 5 bits per weight, f16 scale and f16 offset per 32.
 //
 // Layout  24 bytes per 32 elements: d f16 [0], m f16 [2], qh u32 [4], qs[16] [8].
-// Order   byte j of qs: element j in the low nibble, element j + 16 in the high one; bit j of qh is the fifth
-//         bit of element j.
+// Order   byte j of qs: element j in the low nibble, element j + 16 in the high one;
+//         bit j of qh is the fifth bit of element j.
 // Value   d * code + m.
 // Fold    activations int8 in blocks of 32; isum = sum code * a, |isum| <= 2^17; asum = sum a;
 //         acc = fma(float(isum), d * a_scale, acc); acc = fma(float(asum), m * a_scale, acc).

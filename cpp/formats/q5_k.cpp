@@ -1,7 +1,7 @@
 // Q5_K (id 13): 5 bits per weight, 6-bit scale and minimum per 32, their f16 factors per 256.
 //
-// Layout  176 bytes per 256 elements: d f16 [0], m f16 [2], scales[12] [4] (sc and mn by scales6() of
-//         codec.h), qh[32] [16], qs[128] [48].
+// Layout  176 bytes per 256 elements: d f16 [0], m f16 [2], scales[12] [4], qh[32] [16], qs[128] [48].
+//         sc and mn by scales6() of codec.h.
 // Order   each 32 bytes of qs hold the low nibbles of 64 elements: element j of these in byte j % 32, low
 //         nibble for j < 32; the fifth bit of element e is bit e / 32 of qh[e % 32].
 // Value   d * sc * code - m * mn.

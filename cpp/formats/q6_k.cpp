@@ -2,14 +2,13 @@
 //
 // Layout  210 bytes per 256 elements: ql[128] [0], qh[64] [128], sc i8[16] [192], d f16 [208].
 // Order   each half of 128 elements has 64 bytes of ql and 32 of qh: the low four bits of element j of the
-//         half are in ql byte j % 64, low nibble for j < 64; the high two in qh byte j % 32, bits 2 * (j /
-//         32).
+//         half are in ql byte j % 64, low nibble for j < 64; the high two are in qh byte j % 32,
+//         bits 2 * (j / 32).
 // Value   d * sc * (code - 32).
 // Fold    activations int8 in blocks of 256; isum = sum_s sc[s] * (sum (code - 32) * a), |isum| <= 2^27;
 //         acc = fma(float(isum), d * a_scale, acc).
-// Encode  per 16 elements, s = the x of largest magnitude / -32; d = the largest |s| / 127 as f16, sc = rne(s
-// /
-//         d), code = rne(x / (d * sc)) + 32, at most 63.
+// Encode  per 16 elements, s = the x of largest magnitude / -32; d = the largest |s| / 127 as f16,
+//         sc = rne(s / d), code = rne(x / (d * sc)) + 32, at most 63.
 // Example ql[0] = A5, ql[32] = 3C, qh[0] = E4, sc[0] = 2, sc[2] = -1, sc[4] = 3, sc[6] = -2, rest 00, d = 0.5
 //         -> e0 = -27, e32 = 2, e64 = 15, e96 = -19, e1 = -32
 #include "formats/codec.h"

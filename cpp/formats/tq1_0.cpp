@@ -4,13 +4,12 @@
 // Order   digit n of a byte, n = 0 the most significant, by trits() of codec.h:
 //         elements 0..159: byte e % 32, n = e / 32;  160..239: byte 32 + (e - 160) % 16, n = (e - 160) / 16;
 //         240..255: byte 48 + (e - 240) % 4, n = (e - 240) / 4, four digits only.
-// Value   d * (code - 1), code = digit 0..2. The 13 byte values that no encoder writes decode by the same
-//         rule.
+// Value   d * (code - 1), code = digit 0..2. The 13 byte values that no encoder writes decode alike.
 // Fold    activations int8 in blocks of 256; isum = sum (code - 1) * a, |isum| <= 2^15;
 //         acc = fma(float(isum), d * a_scale, acc).
-// Example qs[0] = CF, qs[32] = 19, qh[0] = 49, rest 00, d = 0.5 -> e0, 32, 64, 96, 128 = 0.5, 0, -0.5, 0.5,
-//         0; e160, 176, 192, 208, 224 = -0.5, -0.5, 0.5, 0, 0.5; e240, 244, 248, 252 = -0.5, 0.5, 0, 0.5; all
-//         others -0.5
+// Example qs[0] = CF, qs[32] = 19, qh[0] = 49, rest 00, d = 0.5
+//         -> e0, 32, 64, 96, 128 = 0.5, 0, -0.5, 0.5, 0; e160, 176, 192, 208, 224 = -0.5, -0.5, 0.5, 0, 0.5;
+//         e240, 244, 248, 252 = -0.5, 0.5, 0, 0.5; all others -0.5
 #include "formats/codec.h"
 
 namespace sterna::formats {
@@ -18,7 +17,8 @@ namespace {
 
 struct TQ1_0 {
   static constexpr uint32_t kElems = 256, kBytes = 54;
-  static constexpr CodeSpec kSpec{.fold = Fold::kBlock, .bits = 2, .zero = 1, .block = kElems, .ternary = true};
+  static constexpr CodeSpec kSpec{
+      .fold = Fold::kBlock, .bits = 2, .zero = 1, .block = kElems, .ternary = true};
   static void unpack(const uint8_t* __restrict b, uint8_t* __restrict codes, const RowCodes& out) {
     *out.d = load_u16(b + 52);
     trits<5, 32>(b, codes);

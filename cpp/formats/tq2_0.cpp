@@ -5,8 +5,8 @@
 // Value   d * (code - 1). Code 3 is never written; it means +2d.
 // Fold    activations int8 in blocks of 256; isum = sum (code - 1) * a, |isum| <= 2^16;
 //         acc = fma(float(isum), d * a_scale, acc).
-// Example qs[0] = 24, qs[33] = 18, rest 00, d = 0.5 -> e0, 32, 64, 96 = -0.5, 0, 0.5, -0.5; e129, 161, 193,
-//         225 = -0.5, 0.5, 0, -0.5; all others -0.5
+// Example qs[0] = 24, qs[33] = 18, rest 00, d = 0.5
+//         -> e0, 32, 64, 96 = -0.5, 0, 0.5, -0.5; e129, 161, 193, 225 = -0.5, 0.5, 0, -0.5; all others -0.5
 #include "formats/codec.h"
 
 namespace sterna::formats {

@@ -35,8 +35,8 @@ struct Magic {
   const char *what, *advice;
 };
 
-// The longer magic first where two begin alike. Files of llama.cpp before GGUF begin with a number, which
-// reads backwards.
+// The longer magic first where two begin alike.
+// Files of llama.cpp before GGUF begin with a number, which reads backwards.
 constexpr Magic kMagics[] = {
     {0, "version https://git-lfs"sv, "a Git LFS pointer, not the file it points to",
      "; run 'git lfs pull' in its folder, or download the file itself"},

@@ -237,8 +237,7 @@ class Parser {
     return {};
   }
 
-  /// Unlike other keys, this one must have exactly the type of the specification: it decides where the data
-  /// are.
+  /// It decides where the data are; so, unlike other keys, it must have exactly the specification's type.
   Status alignment(int32_t type, bool is_array, uint64_t at, const GgufValue& value) {
     const uint64_t* a = type == kU32 && !is_array ? std::get_if<uint64_t>(&value) : nullptr;
     if (!a || !std::has_single_bit(*a) || *a > kMaxAlignment) {

@@ -1,5 +1,4 @@
-// The container of one GGUF file: header, keys, tensor descriptions and their places. Types are resolved in
-// gguf_types.h.
+// The container of one GGUF file: header, keys, tensors and their places; gguf_types.h resolves the types.
 #pragma once
 
 #include <cstdint>
@@ -25,9 +24,8 @@ struct GgufPart {
   std::string path;
   std::span<const uint8_t> bytes;
   uint32_t version = 0;
-  uint64_t alignment = 32;  ///< Of tensor offsets; the default of the specification.
-  uint64_t content_bytes =
-      0;  ///< How long the file must be for its tensors, as far as their types are known.
+  uint64_t alignment = 32;     ///< Of tensor offsets; the default of the specification.
+  uint64_t content_bytes = 0;  ///< The least length for its tensors, as far as their types are known.
   std::vector<GgufKey> keys;
   std::vector<uint32_t> keys_by_name;
   std::vector<RawTensor> tensors;  ///< In the order of the file's table.

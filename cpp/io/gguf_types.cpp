@@ -20,8 +20,7 @@ constexpr Format kPlainTypes[] = {
     {"F64", 28, 1, 8, 0, {}, nullptr, nullptr},
 };
 
-/// Id 42: groups of 64 in llama.cpp, groups of 128 in older files of PrismML, and Tencent's STQ1_0 in its
-/// first files.
+/// Id 42: groups of 64 in llama.cpp, of 128 in older files of PrismML; STQ1_0 in Tencent's first files.
 constexpr int32_t kSharedId = 42;
 constexpr Format kStq1_0 = {"STQ1_0", -1, 256, 42, 0, {}, nullptr, nullptr};
 
@@ -41,8 +40,7 @@ Status type_error(Code code, const GgufPart& part, const RawTensor& raw, const c
                     expected);
 }
 
-/// Whether a tensor of format `f` takes exactly the space up to the next tensor or the end of the file,
-/// padded or not.
+/// Whether a tensor of format `f` takes just the space up to the next one or the file's end, padded or not.
 bool fills_extent(const Format& f, const RawTensor& raw, uint64_t alignment) {
   uint64_t bytes = 0;
   return formats::tensor_bytes(f, raw.tensor.shape[0], rows(raw.tensor), &bytes) && bytes <= raw.extent &&

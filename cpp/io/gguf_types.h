@@ -1,5 +1,4 @@
-// From a tensor's type id to its format and size. Forks reuse ids, so some are decided by the space a tensor
-// has.
+// From a tensor's type id to its format and size. Forks reuse ids: some are decided by a tensor's space.
 #pragma once
 
 #include <span>
@@ -13,8 +12,8 @@ namespace sterna::io {
 uint64_t content_end(std::span<const RawTensor> tensors, uint64_t start);
 
 /// Fills `format` and `bytes` of every tensor and checks that no tensor overlaps the next one or the end of
-/// its file. `parts` are all files of a model. Errors: kUnsupported for a type that cannot be loaded,
-/// kCorrupt.
+/// its file. `parts` are all files of a model.
+/// Errors: kCorrupt; kUnsupported for a type that cannot be loaded.
 Status resolve_types(std::span<GgufPart> parts);
 
 }  // namespace sterna::io

@@ -1,5 +1,4 @@
-// Lookup and duplicate detection for things with a name, by a sorted index: n log n however hostile the names
-// are.
+// Lookup and detection of duplicates among named things, by a sorted index: n log n for any names.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,4 @@
-// A file mapped read-only into memory (POSIX). Pages are read when touched and can be given back one range at
-// a time.
+// A file mapped read-only into memory. Pages are read when touched and can be given back, range by range.
 #pragma once
 
 #include <cstdint>

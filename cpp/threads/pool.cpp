@@ -1,5 +1,4 @@
-// Workers spin for some tens of microseconds after a job, because the next one of a forward pass follows at
-// once, then sleep.
+// Workers spin for some tens of microseconds after a job, since the next often follows at once; then sleep.
 #include "threads/pool.h"
 
 #include <atomic>

@@ -1,5 +1,4 @@
-// sterna-run: Sterna for machines without Python. Reads the flags that commands.inc lists and runs the
-// command.
+// sterna-run: Sterna for machines without Python. Reads the flags in commands.inc and runs the command.
 #include <unistd.h>
 
 #include <charconv>

@@ -34,9 +34,9 @@ struct KernelExplanation {
 };
 
 /// Times every kernel of a variant of qgemm ("w2_row", "w4m_super32") that can be chosen here, on a matrix of
-/// arbitrary codes, and tells which of them is in use. Errors: kUnsupported for an unknown variant;
-/// kInvalidArgument for a shape that the variant cannot have or of more than 2^30 elements, or more than 4096
-/// tokens; kOutOfMemory.
+/// arbitrary codes, and tells which of them is in use.
+/// Errors: kUnsupported for an unknown variant; kInvalidArgument for a shape that the variant cannot have or
+/// of more than 2^30 elements, or more than 4096 tokens; kOutOfMemory.
 Result<KernelExplanation> explain_kernels(std::string_view variant, size_t rows, size_t depth,
                                           std::span<const size_t> n_tokens);
 

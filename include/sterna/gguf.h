@@ -77,8 +77,7 @@ class GgufNumbers {
   size_t width_;
 };
 
-/// A metadata value. Integers of every width are widened to int64/uint64, floats to double; arrays keep one
-/// type.
+/// A metadata value. Integers are widened to int64 or uint64, floats to double; arrays keep one type.
 using GgufValue =
     std::variant<uint64_t, int64_t, double, bool, std::string, GgufNumbers<uint64_t>, GgufNumbers<int64_t>,
                  GgufNumbers<double>, std::vector<bool>, std::vector<std::string>>;
@@ -121,8 +120,8 @@ class GgufFile {
   const GgufValue* find(std::string_view key) const;           ///< Null if absent.
   const GgufTensor* find_tensor(std::string_view name) const;  ///< Null if absent.
 
-  // Typed access: kCorrupt naming the key if present with another type or out of range; the default if
-  // absent; kOutOfMemory.
+  // Typed access: the default if absent. Errors: kCorrupt naming the key if it has another type or is out of
+  // range; kOutOfMemory.
   Result<uint64_t> get_uint(std::string_view key, uint64_t default_value, uint64_t max = ~0ull) const;
   Result<double> get_float(std::string_view key, double default_value) const;
   Result<bool> get_bool(std::string_view key, bool default_value) const;
@@ -131,8 +130,7 @@ class GgufFile {
   /// kIo if a file was written to since it was opened: what was read from it may be a mixture.
   Status check_unchanged() const;
 
-  /// Tells the kernel that the pages of `t` are not needed any more (they are read again from the file if
-  /// touched).
+  /// Tells the system that the pages of `t` are not needed any more; touching them reads the file again.
   void release(const GgufTensor& t) const;
 
  private:

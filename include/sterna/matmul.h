@@ -5,10 +5,11 @@
 // every number of threads.
 //
 // Activations. With amax the largest |x| of the token or block and L = 7, 127 or 32639 for 4, 8 or 16 bits:
-// code = rne(x * (L / amax)), scale = amax / L. Where L / amax is not finite (zeros, and amax below about L *
-// 2^-128) codes and scale are 0; where an element is not finite the scale is NaN, and so is all of the
-// token's output. 16 bits are two planes of int8, code = 256*hi + lo with lo in -128..127 (hence 32639 =
-// 127*256 + 127), and y = y(hi, 256*scale) + y(lo, scale), each as with 8 bits, one f32 addition.
+//   code = rne(x * (L / amax)), scale = amax / L.
+// Where L / amax is not finite (zeros, and amax below about L * 2^-128) codes and scale are 0; where an
+// element is not finite the scale is NaN, and so is all of the token's output.
+// 16 bits are two planes of int8, code = 256*hi + lo with lo in -128..127 (hence L = 127*256 + 127):
+//   y = y(hi, 256*scale) + y(lo, scale), each as with 8 bits, one f32 addition.
 #pragma once
 
 #include <cstddef>
@@ -21,9 +22,8 @@
 namespace sterna {
 
 struct PackOptions {
-  int bits = 2;  ///< 1 to 8; codes must be < 2^bits. 7 takes the memory of 8.
-  int zero =
-      1;  ///< value = scale * (code - zero); for 1 bit value = scale * (2*code - 1) and zero is ignored.
+  int bits = 2;      ///< 1 to 8; codes must be < 2^bits. 7 takes the memory of 8.
+  int zero = 1;      ///< value = scale * (code - zero); 1 bit ignores it: value = scale * (2*code - 1).
   size_t block = 0;  ///< Elements per scale: 0 = one scale per row; else a multiple of 32 that divides depth.
   /// If not empty, 2^bits values (bits up to 4; takes the memory of 4): value = scale * codebook[code].
   std::span<const int8_t> codebook = {};
@@ -36,9 +36,9 @@ class PackedWeights {
   /// Errors: kInvalidArgument naming the argument; kOutOfMemory.
   static Result<PackedWeights> pack(std::span<const uint8_t> codes, std::span<const float> scales,
                                     size_t rows, size_t depth, const PackOptions& options);
-  /// Binary-coded weights (BCQ): value(r, k) = sum over planes p of scale_p * (2*code_p - 1). codes: [planes]
-  /// [rows][depth] of 0 and 1, scales: [planes][rows] or [planes][rows][depth/block], 1 to 8 planes. The
-  /// planes' products are added in order, in f32.
+  /// Binary-coded weights (BCQ): value(r, k) = sum over planes p of scale_p * (2*code_p - 1), 1 to 8 planes.
+  /// codes: [planes][rows][depth] of 0 and 1, scales: [planes][rows] or [planes][rows][depth/block].
+  /// The planes' products are added in order, in f32.
   static Result<PackedWeights> pack_bcq(std::span<const uint8_t> codes, std::span<const float> scales,
                                         size_t n_planes, size_t rows, size_t depth, size_t block);
   PackedWeights(PackedWeights&&) noexcept;
@@ -65,9 +65,9 @@ class PackedWeights {
 };
 
 /// Decodes whole rows of a GGUF weight format ("Q4_K", "TQ2_0", ...) to floats, as the format defines them.
-/// data: rows back to back (plus the trailing f32 scale for I2_S; nothing for no rows). Errors: kUnsupported
-/// for an unknown name, kInvalidArgument if sizes do not fit, kOutOfMemory. Source of layouts: the GGUF/ggml
-/// block formats.
+/// data: rows back to back (plus the trailing f32 scale for I2_S; nothing for no rows). The layouts are those
+/// of GGUF (ggml). Errors: kUnsupported for an unknown name, kInvalidArgument if sizes do not fit,
+/// kOutOfMemory.
 Status dequantize(const char* format, std::span<const uint8_t> data, size_t row_elems, std::span<float> out);
 
 }  // namespace sterna

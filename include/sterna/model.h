@@ -1,8 +1,8 @@
 // Loading a GGUF model and generating text with it.
 //   auto model = sterna::Model::load("model.gguf", {});
 //   if (!model.ok()) { puts(model.status().message().c_str()); return 1; }
-//   auto result = model.value().generate("Once upon", {}, [](const sterna::Token& t) { fputs(t.text.c_str(),
-//   stdout); return true; });
+//   auto show = [](const sterna::Token& t) { return fputs(t.text.c_str(), stdout) >= 0; };
+//   auto result = model.value().generate("Once upon", {}, show);
 #pragma once
 
 #include <cstddef>
@@ -29,8 +29,7 @@ struct LoadOptions {
   int n_batch = 512;              ///< Most prompt tokens per pass, 1..65536. Never changes a result.
   std::string pre = {};           ///< Overrides the tokenizer's pre-tokenizer name.
   std::string activation = {};    ///< Overrides the FFN activation of bitnet models: "relu2" or "silu".
-  std::string kv_type =
-      "f16";  ///< Of the KV cache: "f16", or "int8" for half the memory and faster attention.
+  std::string kv_type = "f16";    ///< Of the KV cache; "int8": half the memory and faster attention.
   /// Find the logits that sampling needs from 4-bit planes of the output matrix, kept besides it, and compute
   /// only these: "auto" (matrices of 8 or more bits, 16384 rows and 32 MB), "on", "off". Never changes a
   /// result.
@@ -56,10 +55,8 @@ struct GenerateOptions {
   bool ignore_eos = false;      ///< Go on after the end-of-generation tokens.
   bool parse_special = true;    ///< Texts of control tokens in the prompt become those tokens.
   bool add_special = true;      ///< Put bos before a text prompt if the model's tokenizer asks for it.
-  std::vector<std::string> stop =
-      {};  ///< Generation ends before any of these texts, control tokens included.
-  std::function<bool()> keep_going =
-      {};  ///< Asked between layers of prompt passes (milliseconds); false stops (Stop::kCallback).
+  std::vector<std::string> stop = {};     ///< Ends before any of these texts, control tokens included.
+  std::function<bool()> keep_going = {};  ///< Asked between layers of prompts; false: Stop::kCallback.
 };
 
 struct Token {

@@ -1,6 +1,6 @@
 // How every public call of Sterna reports failure: a code a program can switch on and a message a person can
-// act on. The library never throws (not even std::bad_alloc), aborts or prints; compilers warn of
-// a Result or Status that is ignored ([[nodiscard]]).
+// act on. The library never throws (not even std::bad_alloc), aborts or prints; compilers warn of a Result or
+// Status that is ignored ([[nodiscard]]).
 #pragma once
 
 #include <string>
@@ -68,8 +68,7 @@ class [[nodiscard]] Result {
     if (::sterna::Status s_ = (expr); !s_.ok()) return s_; \
   } while (0)
 
-/// `STERNA_ASSIGN(auto x, f())`: x = the value of f() (a Result), or return its error from the enclosing
-/// function.
+/// `STERNA_ASSIGN(auto x, f())`: x = the value of f() (a Result), or the function returns f()'s error.
 #define STERNA_ASSIGN_CAT2(a, b) a##b
 #define STERNA_ASSIGN_CAT(a, b) STERNA_ASSIGN_CAT2(a, b)
 #define STERNA_ASSIGN(decl, expr) STERNA_ASSIGN_IMPL(STERNA_ASSIGN_CAT(result_, __LINE__), decl, expr)

@@ -20,8 +20,8 @@ namespace sterna {
 class Tokenizer {
  public:
   /// `pre` overrides the file's pre-tokenizer name. Errors: those of GgufFile::open; kCorrupt for a
-  /// vocabulary that breaks its rules; kUnsupported for a kind of tokenizer or a pre-tokenizer that is not
-  /// known; kOutOfMemory.
+  /// vocabulary that breaks its rules; kUnsupported for an unknown kind of tokenizer or pre-tokenizer;
+  /// kOutOfMemory.
   static Result<Tokenizer> load(const std::string& path, const std::string& pre = "");
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;

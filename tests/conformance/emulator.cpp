@@ -170,8 +170,7 @@ bool tdpbsud(const Instruction& in) {
   return true;
 }
 
-/// Executes (dot products: makes executable) the instruction at the instruction pointer; false if it is none
-/// of ours, or invalid.
+/// Executes (dot products: makes executable) the instruction at the instruction pointer; false if not ours.
 bool step(mcontext_t& m) {
   enum Prefix { kNone, k66, kF3, kF2 };
   Instruction in;

@@ -2,8 +2,7 @@
 // executed in software when they trap (SIGILL), so that the very machine code of the library is tested on
 // other machines. That proves the code right as far as emulator.cpp reads the manual right: operand order,
 // shapes, strides, which bytes are read and written, that tiles are configured before and released after. It
-// proves nothing about speed, about a system's permission to use tiles, or about tile state across threads
-// and task switches.
+// proves nothing about speed, a system's permission to use tiles, or tile state across threads and switches.
 #pragma once
 
 #include <signal.h>

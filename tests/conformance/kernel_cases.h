@@ -102,8 +102,7 @@ std::string compare_ints(const char* what, const Int* got, const Int* want, size
   return "";
 }
 
-/// An output rectangle out[t * stride + r] in a guarded buffer; whatever lies around the rectangle must stay
-/// as it is.
+/// An output rectangle out[t * stride + r] in a guarded buffer; what lies around it must stay as it is.
 class OutputRectangle {
  public:
   explicit OutputRectangle(size_t capacity) : buffer_(capacity) {}

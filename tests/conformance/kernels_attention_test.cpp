@@ -10,8 +10,7 @@
 namespace sterna::testing {
 namespace {
 
-/// How the scores are spread: flat ones exercise the sums, steep ones the maxima and the rescaling between
-/// chunks.
+/// How the scores are spread: flat ones exercise the sums, steep ones the maxima and the merging of chunks.
 enum class Data { kFlat, kSteep, kRising, kTiny };
 
 struct Cache {

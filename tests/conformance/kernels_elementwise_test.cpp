@@ -1,5 +1,4 @@
-// Conformance of the small operations around the matmuls: rmsnorm, rope, softmax, glu, add; bit-equal to
-// their references.
+// Conformance of the small operations around the matmuls, bit for bit: rmsnorm, rope, softmax, glu, add.
 #include <cmath>
 
 #include "conformance/kernel_cases.h"
@@ -136,8 +135,7 @@ TEST_CASE("kernels: softmax equals the reference") {
       for (size_t i = 1; i < n; i += 2) x[i] = -INFINITY;
       check(x, describe(n, Floats::kRandom, ", -inf"));
     }
-    // The whole range of exp, so that its vector forms are compared at every scale: 0 down to below -104, and
-    // its ends.
+    // The whole range of exp and its ends, 0 down to below -104: vector forms are compared at every scale.
     for (size_t part = 0; part < (fast() ? 20u : 200u); ++part) {
       Random rng(part);
       std::vector<float> x(4096);

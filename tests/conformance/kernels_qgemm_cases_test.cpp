@@ -200,8 +200,7 @@ TEST_CASE("reference qgemm is the product of the decoded matrices") {
         for (size_t t = 0; t < x.tokens; ++t) {
           double magnitude;
           const double want = product(w, x, r, t, &magnitude);
-          // Four roundings of each block's terms (integer to float, scale product, two fma), relative to the
-          // terms.
+          // Four roundings of each block's terms, relative to them: integer to float, scale product, two fma.
           const double bound = 4 * double(w.n_blocks() + 1) * 0x1p-24 * magnitude;
           CHECK(std::fabs(double(reference::qgemm(w, x, r, t)) - want) <= bound);
         }

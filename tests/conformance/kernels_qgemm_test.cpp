@@ -94,8 +94,7 @@ class Case {
  private:
   size_t n_sums() const { return w_.depth / w_.sum_span(); }
 
-  /// Lays the inputs out against a guard page. Between the rows lie canaries, which no kernel may use as
-  /// numbers.
+  /// Lays the inputs out against a guard page, with canaries between the rows that no kernel may use.
   void place(Side side, size_t pad) {
     if (placed_ && side == side_ && pad == pad_) return;
     placed_ = true, side_ = side, pad_ = pad;

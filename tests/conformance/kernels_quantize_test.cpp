@@ -44,8 +44,7 @@ void run_case(Kernels& all, const std::string& variant, const std::string& what,
   });
 }
 
-/// Inputs whose x * q lies on and beside the ties of rounding: the largest is `top`, the rest j + 0.5 and its
-/// neighbours.
+/// Inputs whose x * q lies on and beside the ties of rounding: `top`, then j + 0.5 and its neighbours.
 std::vector<float> ties(size_t n, float top) {
   std::vector<float> x(n, top);
   for (size_t i = 1; i < n; ++i) {

@@ -1,5 +1,4 @@
-// Matrices and activations for the conformance tests of qgemm kernels: shapes, data and scales chosen to
-// hurt.
+// Matrices and activations for the conformance tests of qgemm: shapes, data and scales chosen to hurt.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,5 @@
-// libFuzzer target: any sequence of calls of the public API on a loaded model, with any arguments: generation,
-// logits, perplexity, tokens, cancelled anywhere. Afterwards the model must compute what a fresh one computes.
+// libFuzzer target: any sequence of calls of the public API on a loaded model, with any arguments, cancelled
+// anywhere. Afterwards the model must compute what a fresh one computes.
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -50,7 +50,10 @@ std::vector<Subject>& subjects() {
 int32_t token(Input& in, const Model& m) {
   const uint8_t kind = in.byte();
   if (kind >= 8) return int32_t(in.between(0, m.info().n_vocab - 1));
-  return kind == 0 ? -1 : kind == 1 ? int32_t(m.info().n_vocab) : kind == 2 ? in.bits<int32_t>() : int32_t(kind);
+  return kind == 0   ? -1
+         : kind == 1 ? int32_t(m.info().n_vocab)
+         : kind == 2 ? in.bits<int32_t>()
+                     : int32_t(kind);
 }
 
 std::vector<int32_t> tokens(Input& in, const Model& m) {
@@ -107,7 +110,8 @@ void generate(Input& in, Model& m) {
 void call(Input& in, Model& m) {
   switch (in.byte() % 7) {
     case 0:
-    case 1: return generate(in, m);
+    case 1:
+      return generate(in, m);
     case 2: {
       const std::vector<int32_t> ids = tokens(in, m);
       std::vector<float> out((ids.size() + (in.byte() % 8 == 0)) * m.info().n_vocab);
@@ -121,14 +125,17 @@ void call(Input& in, Model& m) {
       (void)m.perplexity(ids, in.between(0, kContext + 1), progress);
       return;
     }
-    case 4: (void)m.bench(in.between(0, kContext), in.byte() % 8, in.byte() % 32, limit(in)); return;
+    case 4:
+      (void)m.bench(in.between(0, kContext), in.byte() % 8, in.byte() % 32, limit(in));
+      return;
     case 5: {
       const std::string s = text(in);
       const auto ids = m.tokenize(s, in.byte() % 2, in.byte() % 2);
       if (ids.ok()) (void)m.detokenize(ids.value(), in.byte() % 2);
       return;
     }
-    default: (void)m.is_eog(token(in, m));
+    default:
+      (void)m.is_eog(token(in, m));
   }
 }
 

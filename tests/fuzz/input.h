@@ -1,5 +1,4 @@
-// The bytes of a fuzzer's input as numbers. After the end they begin again, changed, so that a short input
-// fills any array.
+// The bytes of a fuzzer's input as numbers. After the end they begin again, changed: a few fill any array.
 #pragma once
 
 #include <cstddef>
@@ -22,9 +21,7 @@ class Input {
   }
   /// Whether all bytes were read once.
   bool ended() const { return at_ >= size_; }
-  size_t between(size_t low, size_t high) {
-    return low + (size_t(byte()) << 8 | byte()) % (high - low + 1);
-  }
+  size_t between(size_t low, size_t high) { return low + (size_t(byte()) << 8 | byte()) % (high - low + 1); }
   template <class T>
   T bits() {
     uint8_t bytes[sizeof(T)];
@@ -36,10 +33,22 @@ class Input {
   /// Ordinary numbers, the limits of float and their neighbours, infinities, NaN, and any bits.
   float number() {
     using Limits = std::numeric_limits<float>;
-    constexpr float kHostile[] = {0.0f,           -0.0f,          Limits::denorm_min(), 0x1p-127f,
-                                  Limits::min(),  0x1p-120f,      0x1.fffffep-121f,     1e-5f,
-                                  Limits::max(),  Limits::lowest(), Limits::infinity(), -Limits::infinity(),
-                                  Limits::quiet_NaN(), -Limits::quiet_NaN(), 127.0f, 0.5f};
+    constexpr float kHostile[] = {0.0f,
+                                  -0.0f,
+                                  Limits::denorm_min(),
+                                  0x1p-127f,
+                                  Limits::min(),
+                                  0x1p-120f,
+                                  0x1.fffffep-121f,
+                                  1e-5f,
+                                  Limits::max(),
+                                  Limits::lowest(),
+                                  Limits::infinity(),
+                                  -Limits::infinity(),
+                                  Limits::quiet_NaN(),
+                                  -Limits::quiet_NaN(),
+                                  127.0f,
+                                  0.5f};
     const uint8_t kind = byte();
     if (kind < 16) return kHostile[kind];
     if (kind < 32) return bits<float>();

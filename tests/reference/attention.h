@@ -1,9 +1,10 @@
 // The oracle of attention of one query head over a KV cache. Positions are cut into chunks of 256 from
-// position 0. Per chunk: s_i = (lane-rule dot of q and K_i) * scale; m = max s; e_i = exp(s_i - m); l =
-// lane-rule sum of e_i (lane = i mod 16); a[d] = fma(e_i, V_i[d], a[d]) from +0 in increasing i. The first
-// chunk's (m, l, a) is (M, L, A); the next are merged in increasing order:
+// position 0. Per chunk:
+//   s_i = (lane-rule dot of q and K_i) * scale; m = max s; e_i = exp(s_i - m);
+//   l = lane-rule sum of e_i (lane = i mod 16); a[d] = fma(e_i, V_i[d], a[d]) from +0 in increasing i.
+// The first chunk's (m, l, a) is (M, L, A); the next are merged in increasing order:
 //   M' = max(M, m), c = exp(M - M'), c2 = exp(m - M'), L' = fma(L, c, l*c2), A' = fma(A, c, a*c2).
-// out[d] = A[d] * (1 / L).
+// Then out[d] = A[d] * (1 / L).
 #pragma once
 
 #include <cmath>

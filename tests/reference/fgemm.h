@@ -1,5 +1,5 @@
-// The oracle of matmul with floating-point weights: out = lane-rule sum over k of fma(float(w[k]), x[k],
-// partial).
+// The oracle of matmul with floating-point weights.
+//   out = lane-rule sum over k of fma(float(w[k]), x[k], partial)
 #pragma once
 
 #include <cstddef>

@@ -17,8 +17,7 @@ struct Packed {
   size_t n_panels, panel_bytes, group_blocks, group_bytes, codes_offset, n_chunks;
 };
 
-/// Puts the low `bits` (1, 2, 4 or 8) of `code` of row r, element k of a chunk, into the lines that start at
-/// `lines`.
+/// Puts the low `bits` (1, 2, 4 or 8) of `code` of row r, element k of a chunk, into the lines at `lines`.
 inline void put_bits(uint8_t* lines, int bits, int code, int r, int k) {
   const int quad = k / 4, per_line = 8 / bits;  // quads that share a line
   uint8_t& byte = lines[quad / per_line * 64 + 4 * r + k % 4];
@@ -26,8 +25,8 @@ inline void put_bits(uint8_t* lines, int bits, int code, int r, int k) {
 }
 
 /// Puts digit `code` of row r, element k of a span (a row or block) of `padded` codes, into the lines that
-/// start at `lines`: 80 codes in 4 lines of five digits a byte, the rest 16 a line. A byte b < 192 is 64*t4 +
-/// c, any other 192 + 17*t4 + (c - 64), with c = t0 + 3 t1 + 9 t2 + 27 t3.
+/// start at `lines`: 80 codes in 4 lines of five digits a byte, the rest 16 a line.
+/// With c = t0 + 3 t1 + 9 t2 + 27 t3 a byte is 64*t4 + c if c < 64, else 192 + 17*t4 + (c - 64).
 inline void put_trit(uint8_t* lines, int code, size_t r, size_t k, size_t padded) {
   const size_t group = k / 80, in = k % 80, whole = padded / 80;
   const bool fifth = group < whole && in >= 64;

@@ -47,8 +47,7 @@ struct QActivations {
   std::vector<float> scale;   ///< [tokens][w.n_blocks()]
 };
 
-/// sum of mul*c*a - zero*a over elements [begin, end) of a row and a token. In 64 bits: the oracle cannot
-/// overflow.
+/// sum of mul*c*a - zero*a over elements [begin, end) of a row and a token, in 64 bits: it cannot overflow.
 inline int64_t integer_dot(const QMatrix& w, const uint8_t* codes, const int8_t* a, size_t begin,
                            size_t end) {
   int64_t dot = 0, asum = 0;

@@ -1,5 +1,5 @@
-// The oracle of RMSNorm: mean = (lane-rule sum of fma(x, x, partial)) / n; r = 1 / sqrt(mean + eps); y = (x *
-// r) * w.
+// The oracle of RMSNorm.
+//   mean = (lane-rule sum of fma(x, x, partial)) / n; r = 1 / sqrt(mean + eps); y = (x * r) * w
 #pragma once
 
 #include <cmath>

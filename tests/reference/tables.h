@@ -1,5 +1,4 @@
-// The oracle of the tables for matmul by lookup (kernels/contract/tables.h), entry by entry from the
-// definition.
+// The oracle of the tables for matmul by lookup (kernels/contract/tables.h): entry by entry, as defined.
 #pragma once
 
 #include <algorithm>

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The support table of README.md, made from the lists that the program itself is built from.
+"""What is supported, made from the lists that the program itself is built from: names in README.md, the table of formats
+and instruction sets in cpp/formats/README.md.
 
-support_table.py            # prints it
-support_table.py --write    # puts it into README.md, between its markers
+support_table.py            # prints both
+support_table.py --write    # puts them into their pages, between markers
 """
 
 import re
@@ -10,7 +11,6 @@ import sys
 
 from tree import ROOT
 
-BEGIN, END = "<!-- support table: tests/rules/support_table.py --write -->\n", "<!-- end of support table -->"
 FLOATS = {"F32": 32, "F16": 16, "BF16": 16}
 
 
@@ -71,25 +71,48 @@ def table() -> str:
         marks = ["yes" if kernel in lists[isa] else "next" for isa, _ in isas]
         lines.append(f"| {name} | {bits:g} | `{kernel}` | " + " | ".join(marks) + " |")
     needs = "; ".join(f"`{isa}` needs {what}" for isa, what in isas)
-    models = re.findall(r'^STERNA_MODEL\("([^"]+)"', read("cpp/llm/models/models.inc"), re.M)
     lines += [
         "",
         f"Instruction sets, chosen at run time: {needs}. Where one says next, the next one does the work.",
-        "",
     ]
-    lines += [f"Architectures (`general.architecture`): {', '.join(f'`{m}`' for m in models)}.", ""]
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n"
 
 
-def in_readme(text: str) -> str:
-    """README.md with the table of today between the markers."""
-    before, rest = text.split(BEGIN)
-    return before + BEGIN + table() + END + rest.split(END)[1]
+def names() -> str:
+    models = re.findall(r'^STERNA_MODEL\("([^"]+)"', read("cpp/llm/models/models.inc"), re.M)
+    isas = re.findall(r"^STERNA_ISA_ENTRY\((\w+)", read("cpp/kernels/isas.inc"), re.M)
+    lines = [
+        f"* Architectures (`general.architecture`): {', '.join(f'`{m}`' for m in models)}.",
+        f"* Weight formats: {', '.join(name for name, _, _ in formats())}.",
+        f"* Instruction sets, chosen at run time: {', '.join(f'`{isa}`' for isa in isas)}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+SECTIONS = {
+    "README.md": (
+        "<!-- supported: tests/rules/support_table.py --write -->\n",
+        names,
+        "<!-- end of supported -->",
+    ),
+    "cpp/formats/README.md": (
+        "<!-- support table: tests/rules/support_table.py --write -->\n",
+        table,
+        "<!-- end of support table -->",
+    ),
+}
+
+
+def current(page: str) -> str:
+    """The page with what is supported today between its markers."""
+    begin, make, end = SECTIONS[page]
+    before, rest = read(page).split(begin)
+    return before + begin + make() + end + rest.split(end)[1]
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--write"]:
-        readme = ROOT / "README.md"
-        readme.write_text(in_readme(readme.read_text()))
+        for page in SECTIONS:
+            (ROOT / page).write_text(current(page))
     else:
-        print(table(), end="")
+        print(names(), table(), sep="\n", end="")

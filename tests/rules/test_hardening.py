@@ -31,7 +31,9 @@ def test_programs_and_modules_are_linked_read_only(builds: list[pathlib.Path]) -
     wrong = []
     for build in hardened(builds):
         for path in [*build.glob("cpp/sterna-run"), *build.glob("python/bindings/_core*.so")]:
-            text = subprocess.run(["readelf", "-ldW", str(path)], capture_output=True, text=True, check=True).stdout
+            text = subprocess.run(
+                ["readelf", "-ldW", str(path)], capture_output=True, text=True, check=True
+            ).stdout
             stack = re.search(r"GNU_STACK.*?(R.?.?)\s+0x", text)
             if "GNU_RELRO" not in text:
                 wrong.append(f"{path}: relocations stay writable (no GNU_RELRO)")
@@ -45,9 +47,15 @@ def test_programs_and_modules_are_linked_read_only(builds: list[pathlib.Path]) -
 def test_the_library_is_protected(builds: list[pathlib.Path]) -> None:  # noqa: F811
     for build in hardened(builds):
         (library,) = build.glob("**/libsterna.a")
-        protected = {o for o, _, name in symbols(build, library, "--undefined-only") if name == "__stack_chk_fail"}
+        protected = {
+            o for o, _, name in symbols(build, library, "--undefined-only") if name == "__stack_chk_fail"
+        }
         for name in ("gguf_parse.cpp.o", "tokenizer.cpp.o", "model.cpp.o"):
             assert any(o.endswith(name) for o in protected), f"{build}: {name} has no stack protector"
-        checked = {name for _, _, name in symbols(build, library, "--undefined-only") if name.endswith("_chk")}
-        if re.fullmatch("Release|RelWithDebInfo", cached(build, "CMAKE_BUILD_TYPE")) and not cached(build, "STERNA_SANITIZE"):
+        checked = {
+            name for _, _, name in symbols(build, library, "--undefined-only") if name.endswith("_chk")
+        }
+        if re.fullmatch("Release|RelWithDebInfo", cached(build, "CMAKE_BUILD_TYPE")) and not cached(
+            build, "STERNA_SANITIZE"
+        ):
             assert checked, f"{build}: no call of libc is checked (_FORTIFY_SOURCE)"

@@ -1,9 +1,8 @@
-"""The shape of the tree: what may stand where, how a file begins, how long it may be, what it may not say."""
+"""The shape of the tree: what may stand where, how a file begins, what it may not say."""
 
 import pathlib
 import re
 
-from support_table import in_readme
 from tree import CPP_SUFFIXES, ROOT, files, is_output
 
 TOP = {
@@ -11,8 +10,6 @@ TOP = {
     "SECURITY.md", "CHANGELOG.md", "LICENSE",
     "include", "cpp", "python", "tests", "bench", "third_party",
 }  # fmt: skip
-MAX_LINES = 600
-GENERATED = {pathlib.Path("cpp/llm/text/unicode_tables.inc")}
 SCRIPTS = {".py", ".sh", ".yml", ".yaml", ".cmake"}
 TEXT = CPP_SUFFIXES | SCRIPTS | {".md", ".txt", ".toml", ".json", ".in", ""}
 # Paths of one machine, and notes for later. Spelled in two parts so that this file does not contain them.
@@ -41,12 +38,6 @@ def read(path: pathlib.Path) -> str:
 def test_top_level() -> None:
     extra = {p.name for p in ROOT.iterdir() if not p.name.startswith(".") and not is_output(p.name)} - TOP
     assert not extra, f"the root of the tree is fixed; not of it: {sorted(extra)}"
-
-
-def test_files_are_short() -> None:
-    source = [f for f in text_files() if f.suffix in CPP_SUFFIXES | SCRIPTS and f not in GENERATED]
-    long = [f"{f}: {n} lines" for f in source if (n := len(read(f).splitlines())) > MAX_LINES]
-    assert not long, f"more than {MAX_LINES} lines; split by idea: {long}"
 
 
 def test_files_say_what_they_are_for() -> None:
@@ -93,8 +84,3 @@ def test_every_cpp_test_is_in_a_suite_that_ctest_runs() -> None:
                 wrong.append(f"{f}: suites {named}, expected all cases in one of {suites}")
     wrong += [f"suite {suite} has no test" for suite in suites if suite not in used]
     assert not wrong, "\n".join(wrong)
-
-
-def test_support_table_is_current() -> None:
-    readme = read(pathlib.Path("README.md"))
-    assert in_readme(readme) == readme, "run tests/rules/support_table.py --write"

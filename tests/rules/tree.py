@@ -17,7 +17,8 @@ def files(under: str = "", suffixes: set[str] | None = None) -> list[pathlib.Pat
     found = []
     for folder, names, entries in os.walk(ROOT / under):
         names[:] = [n for n in names if not is_output(n)]
-        found += [pathlib.Path(folder, e).relative_to(ROOT) for e in entries]
+        # In a worktree of git, .git is a file.
+        found += [pathlib.Path(folder, e).relative_to(ROOT) for e in entries if e not in _NOT_SOURCE]
     return sorted(f for f in found if suffixes is None or f.suffix in suffixes)
 
 

@@ -1,5 +1,4 @@
-// The choice of kernels: what is compared, what wins, what the file may say, and that no result depends on
-// it.
+// The choice of kernels: what is compared, what wins, what the file may say; and no result depends on it.
 #include "backends/cpu/choice.h"
 
 #include <doctest/doctest.h>

@@ -18,8 +18,7 @@ using namespace sterna;
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
-/// Distance of an f32 result from the true value, in units of the last place of f32 there (2^-149 among
-/// denormals).
+/// Distance of an f32 result from the true value, in units of its last place (2^-149 among denormals).
 double ulps(float got, double truth) {
   const int exponent = std::max(std::ilogb(truth), -126);
   return std::fabs(double(got) - truth) / std::ldexp(1.0, exponent - 23);
@@ -46,8 +45,8 @@ TEST_CASE("detmath: expf is within 2 ulp of e^x") {
     const float x = std::bit_cast<float>(uint32_t(i));
     if (std::isnan(x)) continue;
     const float got = detmath::expf(x);
-    // Beyond these the result must be exactly 0 or infinite; e^88.7228 is the largest finite one, e^-103.98 >
-    // 2^-150.
+    // Beyond these the result must be exactly 0 or infinite: e^88.7228 is the largest finite one, and
+    // e^-103.98 > 2^-150.
     if (x < -104.0f || x > 88.73f) {
       const float expected = x < 0 ? 0.0f : kInf;
       if (got != expected || std::signbit(got)) ++wrong, wrong_at = x;

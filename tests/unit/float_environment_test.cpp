@@ -1,5 +1,4 @@
-// The same bits whatever floating-point mode the caller is in, and his mode as it was afterwards; callbacks
-// run in his.
+// The same bits in any floating-point mode of the caller, who finds it as it was; callbacks run in it.
 #include <doctest/doctest.h>
 
 #include <cfenv>

@@ -1,5 +1,4 @@
-// fork() while other threads use a model, weights or nothing: the child works or is told why not, and never
-// waits.
+// fork() while other threads use a model, weights or nothing: the child works or is told why; it never waits.
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,5 +1,4 @@
-// Writes GGUF images for tests: valid ones in a few lines, and any wrong one, since every field can be
-// overridden.
+// Writes GGUF images for tests: valid ones in a few lines, and, overriding any field, every wrong one.
 #pragma once
 
 #include <cstdint>

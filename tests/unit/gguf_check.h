@@ -19,8 +19,7 @@ namespace sterna::testing {
 // Values that break 32-bit, signed and unsigned arithmetic.
 constexpr uint64_t kExtremes[] = {0, 1, 1ull << 31, (1ull << 32) - 1, 1ull << 62, (1ull << 63) - 1, ~0ull};
 
-/// An opened image in a heap block of exactly its size, so that a sanitizer sees every byte read past its
-/// end.
+/// An opened image in a heap block of exactly its size: a sanitizer sees every byte read past its end.
 struct Opened {
   std::unique_ptr<uint8_t[]> image;
   Result<GgufFile> file;

@@ -41,7 +41,8 @@ Status required(const GgufBuilder& b) {
 
 TEST_CASE("file kinds: files that are not GGUF are named, with what to do") {
   const std::pair<std::string, std::vector<std::string>> cases[] = {
-      {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n", {"Git LFS pointer", "git lfs pull"}},
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n",
+       {"Git LFS pointer", "git lfs pull"}},
       {"/annex/objects/SHA256E-s1--0\n", {"git-annex"}},
       {"<!doctype html>\n<html>", {"web page", "/resolve/"}},
       {"\n  <!DOCTYPE HTML PUBLIC>", {"web page"}},
@@ -70,7 +71,7 @@ TEST_CASE("file kinds: files that are not GGUF are named, with what to do") {
       {padded("lmgg"), {"ggml"}},
       {padded("algg"), {"adapter"}},
       {padded("\x89HDF\r\n\x1a\n"), {"HDF5"}},
-      {padded("\x7f" "ELF"), {"program"}},
+      {padded("\177ELF"), {"program"}},
       {padded("\xff\xfeV\0e\0"sv), {"UTF-16"}},
       {padded("\n\x0e\n\x05<unk>\x15"), {"SentencePiece"}},
       {std::string("\x0a\0\0\0\x0e\0\0\0blk.0.ffn_down"sv), {"importance matrix"}},
@@ -87,7 +88,8 @@ TEST_CASE("file kinds: files that are not GGUF are named, with what to do") {
 TEST_CASE("file kinds: unknown bytes are shown, and no beginning is too short") {
   check_fails(zeros(100), Code::kCorrupt, {"magic at byte 0", "\\x00"});
   check_fails(bytes_of(padded("GGUX\3")), Code::kCorrupt, {"magic", "'GGUX'"});
-  for (const std::string_view text : {"GGUF\3\0\0\0PK\3\4ustar\x80\2"sv, "\x80\2"sv, "\x8a\xff\0{"sv, " <"sv}) {
+  for (const std::string_view text :
+       {"GGUF\3\0\0\0PK\3\4ustar\x80\2"sv, "\x80\2"sv, "\x8a\xff\0{"sv, " <"sv}) {
     for (size_t n = 0; n <= text.size(); n++)
       CHECK(int(open_image(bytes_of(text.substr(0, n))).file.status().code()) == int(Code::kCorrupt));
   }

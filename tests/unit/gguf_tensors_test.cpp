@@ -207,7 +207,8 @@ TEST_CASE("gguf: id 42 is decided by the sizes of all its tensors") {
   check_fails(file({kG128, kG64, kG64}), Code::kCorrupt, {"'t1' of type id 42", "tensors before it"});
   check_fails(file({kG64 + 100, kG64}), Code::kCorrupt,
               {"'t0'", "(Q2_0) or ", "(Q2_0_G128) or ", "(STQ1_0)"});
-  check_fails(file({kG64, kG64 / 2}), Code::kCorrupt, {"'t1'", "up to the end of the file", "2304 bytes (Q2_0)"});
+  check_fails(file({kG64, kG64 / 2}), Code::kCorrupt,
+              {"'t1'", "up to the end of the file", "2304 bytes (Q2_0)"});
   // A truncated last tensor is not taken for a smaller format, unless it ends exactly where that one would.
   Bytes truncated = file({kG64}).build();
   truncated.resize(truncated.size() - 2 * (kG64 - kG128) + 1);

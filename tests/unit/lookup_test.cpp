@@ -1,5 +1,4 @@
-// Prompt lookup: what is proposed, and that generation with it gives what plain generation gives, however it
-// ends.
+// Prompt lookup: what is proposed, and that it never changes what is generated, however that ends.
 #include "llm/engine/lookup.h"
 
 #include <doctest/doctest.h>

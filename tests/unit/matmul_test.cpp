@@ -1,5 +1,4 @@
-// The raw matmul with every precision of weights and activations: equal to plain loops, on every instruction
-// set.
+// The raw matmul with all precisions of weights and activations equals plain loops, on all instruction sets.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -95,8 +94,7 @@ TEST_SUITE("unit") {
     });
   }
 
-  // The backend takes 128 tokens at a time where kernels look up tables; also when the rest chooses
-  // otherwise.
+  // The backend takes 128 tokens at a time where kernels look up tables, also if the rest chooses otherwise.
   TEST_CASE("raw matmul: many tokens") {
     on_every_isa([] {
       for (int bits = 1; bits <= 2; bits++)

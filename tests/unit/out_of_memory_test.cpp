@@ -1,6 +1,5 @@
 // Every allocation of every public call fails once, as SQLite tests it: the call says kOutOfMemory (or does
-// without), no exception leaves it, no worker ends the process, and afterwards everything computes the same
-// bits.
+// without), no exception leaves it, no worker ends the process; afterwards all bits are as before.
 #include <doctest/doctest.h>
 
 #include "unit/allocations.h"

@@ -132,8 +132,7 @@ std::vector<float> normal(std::mt19937& random, size_t n, float deviation = 1) {
   return x;
 }
 
-/// Rows of all kinds: normal, of heavy tails, with one huge element, tiny, zero; and, of block formats, any
-/// bytes.
+/// Rows of all kinds: normal, of heavy tails, with one huge element, tiny, zero; of block formats, any bytes.
 void fill(Head& h, std::mt19937& random) {
   for (size_t r = 0; r < h.rows; r++) {
     std::vector<float> w = normal(random, h.depth, 0.05f);

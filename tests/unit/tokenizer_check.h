@@ -1,5 +1,4 @@
-// What the tests of the tokenizer share: loading, reading of vector files, and texts that are hard to bring
-// back.
+// What the tests of the tokenizer share: loading, reading of vector files, texts that are hard to bring back.
 #pragma once
 
 #include <doctest/doctest.h>

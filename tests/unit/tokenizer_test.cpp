@@ -1,6 +1,5 @@
 // Tokenizers: splits of every pre-tokenizer against a regex engine's, both kinds of vocabulary on tiny
-// models, what must be refused, and (where the files are given) the published test vectors of whole
-// vocabularies.
+// models, what must be refused, and, where the files are given, the published vectors of vocabularies.
 #include "llm/text/tokenizer.h"
 
 #include <doctest/doctest.h>

@@ -32,10 +32,9 @@ struct QGemm {
 
 struct Weight {
   size_t rows = 0, depth = 0;
-  const uint8_t* data =
-      nullptr;           ///< Panels (quantized) or rows as in the file (float); owned by someone else.
-  PackedLayout layout;   ///< Quantized only.
-  size_t row_bytes = 0;  ///< Float only.
+  const uint8_t* data = nullptr;  ///< Owned by others: panels (quantized), or rows as in the file (float).
+  PackedLayout layout;            ///< Quantized only.
+  size_t row_bytes = 0;           ///< Float only.
   QGemm qgemm;
   kernels::FGemmFn* fgemm = nullptr;
   std::string kernel;  ///< Name of the kernel chosen; several if they differ with the number of tokens.
@@ -121,9 +120,9 @@ struct Product {
   float* out;  ///< out[token * stride + row]
   size_t stride;
 };
-/// Rows row .. row + rows - 1 (row a multiple of 16 for quantized weights) times the activations' rows first
-/// .. first + n_tokens - 1, by the calling thread, with tables if there are any: out[token * stride + r], r
-/// from 0.
+/// Rows row .. row + rows - 1 (row a multiple of 16 for quantized weights) times rows first ..
+/// first + n_tokens - 1 of the activations, by the calling thread, with tables if there are any:
+/// out[token * stride + r], r from 0.
 void multiply_rows(const Weight& w, const Activations& acts, size_t first, size_t n_tokens, size_t row,
                    size_t rows, float* out, size_t stride);
 /// All products of the activations' rows first .. first + n_tokens - 1 in one parallel region; out's token 0

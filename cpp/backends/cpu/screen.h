@@ -2,8 +2,8 @@
 // from a fraction of the matrix's bytes. Only those rows are then multiplied by the exact kernel, so what
 // comes out are the very floats of the full product; a row is left out only if it is proven not to matter.
 //
-// Two planes stand for the matrix W: C1, 4-bit codes with one scale a row (w4_row panels), and C2, the rest W
-// - C1 again in 4 bits with a scale per 32 (Q4_0 panels). Both are real matrices, known exactly.
+// Two planes stand for the matrix W: C1, 4-bit codes with one scale a row (w4_row panels), and C2, the rest
+// W - C1 again in 4 bits with a scale per 32 (Q4_0 panels). Both are real matrices, known exactly.
 //   W = C1 + D1 = C1 + C2 + D2
 // The activations x are quantized to int8 twice, first x, then what that left, and both go through one qgemm
 // call as two tokens, which costs no memory traffic: x = x8 + y8 + e with |e| about 2^-15 |x|. Let v be the
@@ -16,8 +16,9 @@
 // products per lane and 4 times more in its tree; qgemm rounds an integer sum, a product of scales and one
 // fma per block (at most depth/32 of them), without cancellation inside a term, because formats with minima
 // are not screened. If the matrix is quantized, its kernel sees int8 activations; then x is what these stand
-// for, so their quantization is no error here; rounding x to float is one more u in n. Bound after plane 2, v
-// now with C2's results, e' and x8', y8' from its own quantization of x:
+// for, so their quantization is no error here; rounding x to float is one more u in n.
+//
+// Bound after plane 2, v now with C2's results, e' and x8', y8' from its own quantization of x:
 //   |z - v| <= |D2| |x| + |C1| (|e| + g (|x| + |x8| + |y8|)) + |D1| g |x| + |C2| (|e'| + g (|x8'| + |y8'|)),
 //   |C2| <= |D1| + |D2|.
 // Norms are sums of squares in double of floats whose own rounding (u each) is added, rounded up to float; a

@@ -14,9 +14,11 @@ namespace {
 struct Trits {
   B four, fifth;
 };
-// Measured against 2-bit lines on a matrix of 400 MB (Zen 4, one / two threads, Gweights/s): 2 bits 121 /
-// 130-150, this code 118 / 160-190; base-3 digits peeled by two comparisons and a 128-entry permutation
-// 90-100 / 150-200, TQ1_0's multiplications 56 / 105.
+// Measured on a matrix of 400 MB (Zen 4, Gweights/s with one / two threads):
+//   2-bit lines                                                         121 / 130-150
+//   this code                                                           118 / 160-190
+//   base-3 digits by two comparisons and a 128-entry permutation     90-100 / 150-200
+//   TQ1_0's multiplications                                              56 / 105
 inline Trits decode_trits(B line) {
   using sterna::kernels::kTritTables;
   const __m512i low = _mm512_load_si512(kTritTables.low), high = _mm512_load_si512(kTritTables.high),

@@ -1,19 +1,21 @@
 // The contract of attention over a KV cache. Positions are cut into chunks of 256 from position 0, and a
-// chunk gives each query a partial result (m, l, a): m = max s_i, e_i = exp(s_i - m), l = lane-rule sum of
-// e_i (lane = i mod 16), a[d] = sum of e_i V_i[d]. Partials merge in increasing order of chunks, whoever
-// computed them: (M, L, A) starts as the first chunk's (m, l, a), then
+// chunk gives each query a partial result (m, l, a):
+//   m = max s_i, e_i = exp(s_i - m), l = lane-rule sum of e_i (lane = i mod 16), a[d] = sum of e_i V_i[d].
+// Partials merge in increasing order of chunks, whoever computed them: (M, L, A) starts as the first chunk's
+// (m, l, a), then
 //   M' = max(M, m), c = exp(M - M'), c2 = exp(m - M'), L' = fma(L, c, l*c2), A' = fma(A, c, a*c2),
 // and out[d] = A[d] * (1 / L).
 //
-// Kind "f16": s_i = (lane-rule dot of q and K_i) * scale; a[d] = fma(e_i, V_i[d], a[d]) from +0 in increasing
-// i. The kernel computes partials of one chunk.
+// Kind "f16": the kernel computes partials of one chunk.
+//   s_i = (lane-rule dot of q and K_i) * scale; a[d] = fma(e_i, V_i[d], a[d]) from +0 in increasing i.
 //
 // Kind "int8": K and V of a position and the query are int8 codes with a scale ks_i, vs_i, qs, by quantize
-// "row" over the head's dimensions. s_i = float(K_i . q) * (ks_i * (qs * scale)): the product is a qgemm
-// "w8_row", positions being rows. The weights w_i = e_i * vs_i ("weigh" below) become codes p_i and a scale
-// ps_b per 32 positions by quantize "block" (positions that the query does not see have w_i = 0). a[d] =
-// fma(float(sum over block b of p_i*V_i[d]), ps_b, a[d]) from +0 in increasing b: a qgemm "w8_block",
-// dimensions being rows with the scale 1.
+// "row" over the head's dimensions.
+//   s_i = float(K_i . q) * (ks_i * (qs * scale)): the product is a qgemm "w8_row", positions being rows.
+// The weights w_i = e_i * vs_i ("weigh" below) become codes p_i and a scale ps_b per 32 positions by quantize
+// "block" (positions that the query does not see have w_i = 0).
+//   a[d] = fma(float(sum over block b of p_i*V_i[d]), ps_b, a[d]) from +0 in increasing b: a qgemm
+//   "w8_block", dimensions being rows with the scale 1.
 #pragma once
 
 #include <cstddef>

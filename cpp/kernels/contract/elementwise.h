@@ -8,12 +8,13 @@
 
 namespace sterna::kernels {
 
-/// quantize, a total function. Variant "row": amax = max(max |x|, floor), q = 127/amax, code =
-/// clamp(rne(x*q), -128, 127), scale = amax/127; one scale and one sum. Variant "block": the same per `block`
-/// elements. A row or block with an element that is not finite has the scale NaN and codes 0, so that all it
-/// is multiplied with becomes NaN; one whose q is not finite (zeros, and amax below about 127 * 2^-128 =
-/// 2^-121) has scale 0 and codes 0. sum[i] = sum of codes i*sum_block .. (exact). Codes beyond n up to the
-/// next multiple of 32 are written as 0.
+/// quantize, a total function.
+///   "row":   amax = max(max |x|, floor), q = 127/amax, code = clamp(rne(x*q), -128, 127), scale = amax/127;
+///            one scale and one sum.
+///   "block": the same per `block` elements; sum[i] = sum of codes i*sum_block .. (exact).
+/// A row or block with an element that is not finite has the scale NaN and codes 0, so that all it is
+/// multiplied with becomes NaN; one whose q is not finite (zeros, and amax below about 127 * 2^-128 = 2^-121)
+/// has scale 0 and codes 0. Codes beyond n up to the next multiple of 32 are written as 0.
 struct QuantizeArgs {
   const float* x;
   size_t n;

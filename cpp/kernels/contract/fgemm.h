@@ -1,7 +1,8 @@
-// The contract of matmul with floating-point weights in file order: out[t][r] = sum over k of float(w[r][k])
-// * x[t][k] by the lane rule: 16 partial sums from +0, element k goes to partial k % 16 by one fma in
-// increasing k; then the partials are added as a tree, s[j] += s[j+8], then +4, +2, +1. A depth that is not a
-// multiple of 16 touches fewer partials at its end. Variants: "f32", "f16", "bf16".
+// The contract of matmul with floating-point weights in file order.
+//   out[t][r] = sum over k of float(w[r][k]) * x[t][k], by the lane rule:
+// 16 partial sums from +0, element k goes to partial k % 16 by one fma in increasing k; then the partials are
+// added as a tree, s[j] += s[j+8], then +4, +2, +1. A depth that is not a multiple of 16 touches fewer
+// partials at its end. Variants: "f32", "f16", "bf16".
 #pragma once
 
 #include <cstddef>

@@ -7,25 +7,26 @@
 // codes cost a third of the bandwidth for one token. A group has 2 blocks if the scales of one are no
 // multiple of 64 bytes, else 1; the last one ends with the codes that there are. With the row fold a panel is
 // one group of one block. group_bytes and panel_bytes are multiples of 64 and panels start 64-byte aligned.
-//   Codes: chunks of 32 k, `bits` lines of 64 bytes each; byte 4r+j of a line belongs to row r. A "quad" is k
-//   = 4i .. 4i+3 of the chunk (i = 0..7), byte j holding k = 4i+j. Where quad i's code bits live:
+//   Codes: chunks of 32 k, `bits` lines of 64 bytes each; byte 4r+j of a line belongs to row r. A "quad" is
+//   k = 4i .. 4i+3 of the chunk (i = 0..7), byte j holding k = 4i+j. Where quad i's code bits live:
 //     1 bit : line 0, bit i                          2 bits: line i/4, bits 2(i%4) and up
 //     4 bits: line i/2, bits 4(i%2) and up           8 bits: line i
 //     3 bits: low 2 as 2 bits (lines 0,1), high 1 as 1 bit (line 2)
 //     5 bits: low 4 as 4 bits (lines 0-3), high 1 as 1 bit (line 4)
 //     6 bits: low 4 as 4 bits (lines 0-3), high 2 as 2 bits (lines 4,5)
 //   Ternary codes of the variants t5_row and t5_block: not chunks but, for each 80 k of the row (t5_block: of
-//   the block), 4 lines of bytes with five digits (trits.h); byte 4r+j of line l (l = 0..3) has row r's k =
-//   16l+j, 16l+4+j, 16l+8+j, 16l+12+j and 64+4l+j. The last 16, 32, 48 or 64 k of a row or block that is no
-//   multiple of 80 are 1 to 4 lines with a zero fifth digit. Scales ("meta"): row fold: f32[16]. Block fold:
-//   per block f16 d[16], then f16 m[16] if has_min.
-//     Super fold: per block f16 d[16], f16 m[16] if has_min, then for each sub-block of the block:
-//     i8 sc[16], u8 mn[16] if has_min; except sub 16 with min (Q2_K): one u8[16] with sc in the low and mn in
-//     the high nibble.
-//   With f32_scales, d and m are f32[16] instead of f16[16].
+//   the block), 4 lines of bytes with five digits (trits.h); byte 4r+j of line l (l = 0..3) has row r's
+//   k = 16l+j, 16l+4+j, 16l+8+j, 16l+12+j and 64+4l+j. The last 16, 32, 48 or 64 k of a row or block that is
+//   no multiple of 80 are 1 to 4 lines with a zero fifth digit.
+//   Scales ("meta"); with f32_scales d and m are f32[16] instead of f16[16]:
+//     row fold: f32[16].
+//     block fold: per block f16 d[16], then f16 m[16] if has_min.
+//     super fold: per block f16 d[16], f16 m[16] if has_min, then for each sub-block of the block i8 sc[16],
+//     u8 mn[16] if has_min; except sub 16 with min (Q2_K): one u8[16], sc in the low nibble, mn in the high.
+//
 // Activations: int8 rows, padded with zeros to a multiple of 32; a_scale per token (row fold) or per token
-// and block; a_sum per token (row), per block (block), or per sub-block (super). Bounds: |code|*128*depth <
-// 2^31, checked by the caller.
+// and block; a_sum per token (row), per block (block), or per sub-block (super).
+// Bounds: |code| * 128 * depth < 2^31, checked by the caller.
 #pragma once
 
 #include <cstddef>
@@ -66,10 +67,8 @@ struct QGemmArgs {
   size_t out_stride;
   size_t n_rows;  ///< Rows to write, from the first panel's first row; the last panel may be cut.
   size_t n_tokens;
-  size_t n_streams =
-      4;  ///< One token: panels to walk side by side, 2 or 4; what this machine's memory likes.
-  const uint8_t* tables = nullptr;  ///< Of the first token's row (tables.h), or null: kernels that would look
-                                    ///< up, multiply.
+  size_t n_streams = 4;  ///< One token: panels walked side by side, 2 or 4; what this machine's memory likes.
+  const uint8_t* tables = nullptr;  ///< Of the first token's row (tables.h); null: all kernels multiply.
   size_t table_bytes = 0;           ///< Between tokens.
 };
 

@@ -1,7 +1,8 @@
 // Five ternary digits in a byte, coded so that a 64-entry byte permutation decodes most of it: the packing of
 // the t5 variants (contract/qgemm.h).
-//   c = t0 + 3 t1 + 9 t2 + 27 t3.  c < 64: the byte is 64*t4 + c, so c is its low six bits and t4 its high
-//   two. c >= 64: it is 192 + 17*t4 + (c - 64).
+//   c = t0 + 3 t1 + 9 t2 + 27 t3
+//   c < 64:  the byte is 64*t4 + c, so c is its low six bits and t4 its high two.
+//   c >= 64: the byte is 192 + 17*t4 + (c - 64).
 #pragma once
 
 #include <cstdint>

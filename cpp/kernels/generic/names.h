@@ -1,5 +1,5 @@
-// Names that the lists expand to: a kernel's descriptor is <family>_<variant>[_<algorithm>]_<isa>, an ISA's table
-// kernels_<isa>.
+// Names that the lists expand to: a kernel's descriptor is <family>_<variant>[_<algorithm>]_<isa>, the table
+// of an ISA kernels_<isa>.
 #pragma once
 
 #define STERNA_STR2(x) #x

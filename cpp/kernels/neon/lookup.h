@@ -1,7 +1,8 @@
 // Matmul by lookup for the NEON sets: a line is loaded with its bytes in order of j (rows of one group side
-// by side), tbl looks up 16 rows of a group, and widening additions sum them. llvm-mca 16, cycles of one
-// token and 512 weights on cortex-a76 (cortex-x2): 1 bit 28 (18), by sdot 75 (53), by smlal 119 (103); 2 bits
-// 56 (36), by sdot 40 (40), by smlal 76 (78).
+// by side), tbl looks up 16 rows of a group, and widening additions sum them.
+// Cycles of one token and 512 weights on cortex-a76 (cortex-x2) by llvm-mca 16:
+//   1 bit:  28 (18), by sdot 75 (53), by smlal 119 (103)
+//   2 bits: 56 (36), by sdot 40 (40), by smlal 76 (78)
 #pragma once
 #define STERNA_NIBBLES  // not those of generic/nibbles.inl.h
 
