@@ -45,6 +45,7 @@ struct ThreadPool::Impl {
   std::atomic<bool> stop{false};
   std::atomic<bool> failed{false};  // a task of the current job had no memory ...
   std::exception_ptr failure;       // ... and this is how the first one said so
+  std::atomic<bool> busy{false};    // one job at a time: callers of different objects wait for each other
 
   /// A pool of an earlier process has lost its threads.
   bool forked() const { return born != machine::fork_generation(); }
@@ -118,6 +119,7 @@ void ThreadPool::run_erased(size_t n, void (*call)(void*, size_t, size_t), void*
     for (size_t i = 0; i < n; i++) call(task, i, 0);
     return;
   }
+  while (p.busy.exchange(true, std::memory_order_acquire)) p.busy.wait(true, std::memory_order_relaxed);
   p.job = {call, task, n};
   p.failed.store(false, std::memory_order_relaxed);
   p.done.store(0, std::memory_order_relaxed);
@@ -128,7 +130,11 @@ void ThreadPool::run_erased(size_t n, void (*call)(void*, size_t, size_t), void*
   p.work(0);
   for (int s = 0; p.done.load(std::memory_order_acquire) != n; s++)
     s < kSpinsBeforeYield ? pause() : std::this_thread::yield();
-  if (p.failed.load(std::memory_order_relaxed)) std::rethrow_exception(std::exchange(p.failure, nullptr));
+  const std::exception_ptr failure =
+      p.failed.load(std::memory_order_relaxed) ? std::exchange(p.failure, nullptr) : nullptr;
+  p.busy.store(false, std::memory_order_release);
+  p.busy.notify_one();
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace sterna

@@ -28,6 +28,7 @@ TEST_SUITE("unit") {
           return testing::allocations() - before;
         };
         CAPTURE(name);
+        count(40);  // keys and values get memory for 256 tokens at a time, which stays
         CHECK(count(1) == count(40));
         CHECK(count(1) > 0);  // the counter counts
       }

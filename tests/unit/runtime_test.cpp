@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "backends/cpu/rope.h"
 #include "base/random.h"
 #include "llm/engine/sampler.h"
-#include "backends/cpu/rope.h"
 #include "sterna/sterna.h"
 
 namespace sterna {
