@@ -87,7 +87,7 @@ void describe_model(const engine::Runtime& s, ModelInfo& i) {
   i.n_layer = d.n_layer, i.n_embd = d.n_embd, i.n_ff = d.n_ff, i.n_head = d.n_head, i.n_head_kv = d.n_head_kv;
   i.head_dim = d.head_dim, i.n_vocab = s.decoder->n_vocab(), i.n_ctx_train = d.n_ctx_train;
   i.n_ctx = s.n_ctx;
-  i.n_threads = s.threads->size();
+  i.n_threads = s.threads.size();
   const auto text_of = [&](int32_t id) { return id >= 0 ? t.text(id) : std::string(); };
   i.bos = t.bos(), i.eos = t.eos(), i.eot = t.eot(), i.add_bos = t.add_bos();
   i.bos_text = text_of(i.bos), i.eos_text = text_of(i.eos);
@@ -111,16 +111,15 @@ Result<std::shared_ptr<engine::Runtime>> load_runtime(const std::string& path, c
   STERNA_ASSIGN(const head::HeadOptions head, head_options(o));
   STERNA_ASSIGN(const size_t first_isa, kernels::first_active_isa());
 
-  auto s = std::make_shared<engine::Runtime>();
   STERNA_ASSIGN(GgufFile file, GgufFile::open(path));
   STERNA_ASSIGN(models::DecoderSpec spec, models::read_spec(file, {o.activation}));
   STERNA_ASSIGN(text::Tokenizer tokenizer, text::Tokenizer::from_gguf(file, {o.pre}));
-  s->tokenizer = std::make_unique<text::Tokenizer>(std::move(tokenizer));
-  if (o.threads) {
-    s->threads = o.threads->pool();
-  } else {
-    STERNA_ASSIGN(s->threads, ThreadPool::create(o.n_threads.value_or(usable_cpus())));
+  std::optional<Threads> threads = o.threads;
+  if (!threads) {
+    STERNA_ASSIGN(threads, Threads::create(o.n_threads));
   }
+  auto s = std::make_shared<engine::Runtime>(*threads);
+  s->tokenizer = std::make_unique<text::Tokenizer>(std::move(tokenizer));
 
   const size_t n_ctx = !o.n_ctx        ? std::min<size_t>(4096, spec.n_ctx_train)
                        : *o.n_ctx == 0 ? spec.n_ctx_train
@@ -135,7 +134,7 @@ Result<std::shared_ptr<engine::Runtime>> load_runtime(const std::string& path, c
                             std::to_string(spec.n_ctx_train) + " that the model was made for");
   s->n_ctx = n_ctx;
   STERNA_ASSIGN(s->decoder,
-                models::Decoder::load(file, std::move(spec), *s->threads,
+                models::Decoder::load(file, std::move(spec), *threads,
                                       {std::min(size_t(o.n_batch), n_ctx), o.kv_type, head}, o.progress));
   STERNA_RETURN_IF_ERROR(file.check_unchanged());
   if (s->tokenizer->size() > s->decoder->n_vocab())

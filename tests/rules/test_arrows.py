@@ -44,12 +44,24 @@ ARROWS = {
     ],
     "cpp/io": ["cpp/formats", "cpp/machine", BASE, PUBLIC],
     "cpp/llm/text": [PUBLIC],
-    "cpp/llm/models": ["cpp/backends/cpu", "cpp/formats", "cpp/io", "cpp/threads", *KERNELS, BASE, PUBLIC],
+    "cpp/llm/blocks": ["cpp/backends/cpu", "cpp/formats", "cpp/machine", BASE, PUBLIC],
+    "cpp/llm/head": ["cpp/llm/blocks", "cpp/backends/cpu", PUBLIC],
+    "cpp/llm/models": [
+        "cpp/llm/blocks",
+        "cpp/llm/head",
+        "cpp/backends/cpu",
+        "cpp/formats",
+        "cpp/io",
+        BASE,
+        PUBLIC,
+    ],
     "cpp/llm/engine": [
         "cpp/llm/models",
+        "cpp/llm/head",
         "cpp/llm/text",
         "cpp/threads",
         "cpp/backends/cpu",
+        "cpp/machine",
         *KERNELS,
         BASE,
         PUBLIC,
@@ -144,6 +156,19 @@ def test_every_arrow_is_used() -> None:
         if (source, target) not in used and not (source in narrower and target in ARROWS["cpp/kernels"])
     ]
     assert not unused, "allowed and not used: " + ", ".join(unused)
+
+
+def test_blocks_know_no_threads() -> None:
+    """What blocks and models compute stands in the operations on rows: another backend has these, too."""
+    names = re.compile(r"\bpool\b|\bkernels::|\bThreadPool\b")
+    wrong = [
+        f"{source}:{number}: {line.strip()}"
+        for source in cpp_files()
+        if source.parts[:2] == ("cpp", "llm") and source.parts[2] != "engine"
+        for number, line in enumerate((ROOT / source).read_text().splitlines(), 1)
+        if names.search(line)
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_operating_system() -> None:

@@ -16,6 +16,7 @@
 namespace sterna::cpu {
 
 constexpr size_t kPagePositions = kernels::kAttentionChunk;
+using kernels::kMaxHeadDim;
 
 struct KvShape {
   size_t n_heads, head_dim;

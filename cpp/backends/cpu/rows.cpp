@@ -17,8 +17,9 @@ using kernels::Family;
 
 Glu::Glu(std::string_view name) : function_(kernels::find_fn<kernels::GluFn>(Family::glu, name)) {}
 
-RowOps::RowOps(ThreadPool& pool)
-    : pool_(pool),
+RowOps::RowOps(const Threads& threads)
+    : threads_(threads),
+      pool_(*threads.pool()),
       rmsnorm_(kernels::find_fn<kernels::RmsNormFn>(Family::rmsnorm, "f32")),
       add_(kernels::find_fn<kernels::AddFn>(Family::add, "f32")) {}
 

@@ -18,6 +18,7 @@
 #include "kernels/contract/elementwise.h"
 #include "machine/memory.h"
 #include "sterna/status.h"
+#include "sterna/threads.h"
 #include "threads/pool.h"
 
 namespace sterna::cpu {
@@ -65,9 +66,10 @@ struct HeadNorms {
 
 class RowOps {
  public:
-  explicit RowOps(ThreadPool& pool);
+  explicit RowOps(const Threads& threads);
 
   // --- while loading ---
+
   /// Positions turn pairs of elements in this way; returns the number to name it by. `factors` as rope_row().
   size_t add_rotation(const RopeSpec& spec, std::span<const float> factors);
   /// Floats that blocks keep rows in during a pass: `temporary` (0, 1, 2 ...) is as wide as the widest asks.
@@ -88,6 +90,7 @@ class RowOps {
   }
 
   // --- a pass ---
+
   /// `spans` stay until the end of the pass; their rows follow each other. kOutOfMemory.
   Status begin(std::span<const Span> spans);
   size_t n_rows() const { return n_rows_; }
@@ -135,6 +138,7 @@ class RowOps {
     rmsnorm_(x, weight.data(), weight.size(), eps, y);
   }
 
+  Threads threads_;
   ThreadPool& pool_;
   kernels::RmsNormFn* rmsnorm_;
   kernels::AddFn* add_;

@@ -99,7 +99,7 @@ Result<Model::Perplexity> Runtime::perplexity(Sequence& s, std::span<const int32
       for (size_t i = 0; i < n; i += kLogitRows) {
         const size_t rows = std::min(kLogitRows, n - i);
         STERNA_RETURN_IF_ERROR(logits.full(i, rows, floats.data()));
-        threads->run(rows, [&](size_t r) {
+        threads.pool()->run(rows, [&](size_t r) {
           // -ln p = (max - x) - ln p_max: the small difference and a probability that cannot underflow.
           float* row = floats.data() + r * n_vocab;
           const size_t t = first + i + r;

@@ -14,6 +14,7 @@
 #include "llm/models/decoder.h"
 #include "llm/text/tokenizer.h"
 #include "sterna/model.h"
+#include "sterna/threads.h"
 #include "threads/pool.h"
 #include "threads/turn.h"
 
@@ -29,7 +30,9 @@ struct Part {
 };
 
 struct Runtime {
-  std::shared_ptr<ThreadPool> threads;
+  explicit Runtime(const Threads& t) : threads(t) {}
+
+  Threads threads;
   std::unique_ptr<text::Tokenizer> tokenizer;
   std::unique_ptr<models::Decoder> decoder;
   size_t n_ctx = 0;

@@ -6,7 +6,6 @@
 
 #include "base/detmath.h"
 #include "io/file_kind.h"
-#include "kernels/contract/attention.h"
 
 namespace sterna::models {
 namespace {
@@ -124,6 +123,58 @@ Status read_rope(const GgufFile& file, Reader& r, DecoderSpec& s) {
   return read_yarn(file, r, type == "yarn", s);
 }
 
+Result<const Entry*> find_entry(const GgufFile& file, const std::string& arch) {
+  std::string known;
+  for (const Entry& e : kModels) {
+    known += (known.empty() ? "" : ", ") + std::string(e.name);
+    if (arch == e.name) return &e;
+  }
+  return Status(Code::kUnsupported, "[model] " + file.path() + ": general.architecture, got '" + arch +
+                                        "', expected one of: " + known);
+}
+
+Status read_heads(const GgufFile& file, Reader& r, DecoderSpec& s) {
+  s.n_head_kv = s.n_head;
+  STERNA_RETURN_IF_ERROR(r.count("attention.head_count_kv", 1, s.n_head, &s.n_head_kv));
+  if (s.n_head % s.n_head_kv)
+    return r.range("attention.head_count_kv", std::to_string(s.n_head_kv),
+                   "a divisor of the " + std::to_string(s.n_head) + " heads");
+  if (!file.find(r.key("attention.key_length"))) {
+    if (s.n_embd % s.n_head)
+      return r.range("attention.head_count", std::to_string(s.n_head),
+                     "a divisor of the embedding length " + std::to_string(s.n_embd));
+    s.head_dim = s.n_embd / s.n_head;
+  }
+  STERNA_RETURN_IF_ERROR(r.count("attention.key_length", 1, cpu::kMaxHeadDim, &s.head_dim));
+  size_t value_length = s.head_dim;
+  STERNA_RETURN_IF_ERROR(r.count("attention.value_length", 1, cpu::kMaxHeadDim, &value_length));
+  if (value_length != s.head_dim)
+    return r.range("attention.value_length", std::to_string(value_length),
+                   "the key length " + std::to_string(s.head_dim));
+  if (s.n_head * s.head_dim > (1 << 20))
+    return r.range("attention.head_count", std::to_string(s.n_head), "at most 2^20 query elements");
+  return {};
+}
+
+/// What attention sees: all before, here as far as a window that makes no difference yet.
+Status read_window(const GgufFile& file, Reader& r, DecoderSpec& s) {
+  STERNA_ASSIGN(const bool causal, file.get_bool(r.key("attention.causal"), true));
+  if (!causal)
+    return Status(Code::kUnsupported,
+                  "[model] " + file.path() + ": bidirectional attention is not implemented");
+  size_t window = 0;
+  if (file.find(r.key("attention.sliding_window")))
+    STERNA_RETURN_IF_ERROR(r.count("attention.sliding_window", 0, size_t(1) << 30, &window));
+  if (window > 0) s.n_ctx_max = window;
+  if (s.n_ctx_max < s.n_ctx_train) {
+    s.warnings.push_back("the context is limited to " + std::to_string(window) +
+                         " tokens, the window of the model's attention, because windowed attention is not "
+                         "implemented; up to there it makes no difference");
+    s.n_ctx_train = s.n_ctx_max;
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<DecoderSpec> read_spec(const GgufFile& file, const SpecOptions& options) {
@@ -131,15 +182,7 @@ Result<DecoderSpec> read_spec(const GgufFile& file, const SpecOptions& options) 
   STERNA_ASSIGN(const std::string arch, file.get_string("general.architecture", ""));
   if (arch.empty())
     return Status(Code::kCorrupt, "[model] " + file.path() + ": key 'general.architecture' is missing");
-  const Entry* entry = nullptr;
-  std::string known;
-  for (const Entry& e : kModels) {
-    known += (known.empty() ? "" : ", ") + std::string(e.name);
-    if (arch == e.name) entry = &e;
-  }
-  if (!entry)
-    return Status(Code::kUnsupported, "[model] " + file.path() + ": general.architecture, got '" + arch +
-                                          "', expected one of: " + known);
+  STERNA_ASSIGN(const Entry* entry, find_entry(file, arch));
   if (!options.activation.empty() && (entry->configure != configure_bitnet ||
                                       (options.activation != "silu" && options.activation != "relu2")))
     return Status(Code::kInvalidArgument, "[model] activation, got '" + options.activation + "' for " + arch +
@@ -156,26 +199,7 @@ Result<DecoderSpec> read_spec(const GgufFile& file, const SpecOptions& options) 
   STERNA_RETURN_IF_ERROR(r.count("feed_forward_length", 1, 1 << 22, &s.n_ff));
   STERNA_RETURN_IF_ERROR(r.count("context_length", 1, size_t(1) << 30, &s.n_ctx_train));
   STERNA_RETURN_IF_ERROR(r.count("attention.head_count", 1, 65536, &s.n_head));
-  s.n_head_kv = s.n_head;
-  STERNA_RETURN_IF_ERROR(r.count("attention.head_count_kv", 1, s.n_head, &s.n_head_kv));
-  if (s.n_head % s.n_head_kv)
-    return r.range("attention.head_count_kv", std::to_string(s.n_head_kv),
-                   "a divisor of the " + std::to_string(s.n_head) + " heads");
-  if (!file.find(r.key("attention.key_length"))) {
-    if (s.n_embd % s.n_head)
-      return r.range("attention.head_count", std::to_string(s.n_head),
-                     "a divisor of the embedding length " + std::to_string(s.n_embd));
-    s.head_dim = s.n_embd / s.n_head;
-  }
-  STERNA_RETURN_IF_ERROR(r.count("attention.key_length", 1, kernels::kMaxHeadDim, &s.head_dim));
-  size_t value_length = s.head_dim;
-  STERNA_RETURN_IF_ERROR(r.count("attention.value_length", 1, kernels::kMaxHeadDim, &value_length));
-  if (value_length != s.head_dim)
-    return r.range("attention.value_length", std::to_string(value_length),
-                   "the key length " + std::to_string(s.head_dim));
-  if (s.n_head * s.head_dim > (1 << 20))
-    return r.range("attention.head_count", std::to_string(s.n_head), "at most 2^20 query elements");
-
+  STERNA_RETURN_IF_ERROR(read_heads(file, r, s));
   double eps = 0;
   if (!file.find(r.key("attention.layer_norm_rms_epsilon")))
     return Status(Code::kCorrupt, "[model] " + file.path() + ": key '" +
@@ -189,20 +213,7 @@ Result<DecoderSpec> read_spec(const GgufFile& file, const SpecOptions& options) 
   s.attention_scale = float(scale);
   STERNA_RETURN_IF_ERROR(read_rope(file, r, s));
 
-  STERNA_ASSIGN(const bool causal, file.get_bool(r.key("attention.causal"), true));
-  if (!causal)
-    return Status(Code::kUnsupported,
-                  "[model] " + file.path() + ": bidirectional attention is not implemented");
-  size_t window = 0;
-  if (file.find(r.key("attention.sliding_window")))
-    STERNA_RETURN_IF_ERROR(r.count("attention.sliding_window", 0, size_t(1) << 30, &window));
-  if (window > 0) s.n_ctx_max = window;
-  if (s.n_ctx_max < s.n_ctx_train) {
-    s.warnings.push_back("the context is limited to " + std::to_string(window) +
-                         " tokens, the window of the model's attention, because windowed attention is not "
-                         "implemented; up to there it makes no difference");
-    s.n_ctx_train = s.n_ctx_max;
-  }
+  STERNA_RETURN_IF_ERROR(read_window(file, r, s));
   if (file.find(r.key("pooling_type")))
     s.warnings.push_back("this is an embedding model (pooling_type); it is run as a language model");
   STERNA_RETURN_IF_ERROR(refuse_foreign_keys(file, arch, s));

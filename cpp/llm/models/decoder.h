@@ -17,6 +17,7 @@
 #include "sterna/gguf.h"
 #include "sterna/model.h"
 #include "sterna/status.h"
+#include "sterna/threads.h"
 
 namespace sterna::models {
 
@@ -53,7 +54,7 @@ class Decoder {
   /// Checks every tensor against `spec`, packs the weights and copies what is read as it is; `file` is not
   /// needed afterwards. `progress` may be empty. Errors: kCorrupt (missing, misshapen, not finite),
   /// kUnsupported (a tensor that the graph has no place for), kOutOfMemory, kCancelled.
-  static Result<std::unique_ptr<Decoder>> load(const GgufFile& file, DecoderSpec spec, ThreadPool& threads,
+  static Result<std::unique_ptr<Decoder>> load(const GgufFile& file, DecoderSpec spec, const Threads& threads,
                                                const Options& options,
                                                const std::function<bool(float)>& progress);
 
@@ -79,7 +80,7 @@ class Decoder {
   class Load;
   /// Temporaries of the residual stream; blocks use those below.
   static constexpr size_t kHidden = 3, kDelta = 4;
-  Decoder(DecoderSpec spec, ThreadPool& threads) : spec_(std::move(spec)), ops_(threads) {}
+  Decoder(DecoderSpec spec, const Threads& threads) : spec_(std::move(spec)), ops_(threads) {}
 
   DecoderSpec spec_;
   size_t n_vocab_ = 0, n_batch_ = 0;

@@ -183,7 +183,7 @@ class Decoder::Load {
   blocks::Loader loader_;
 };
 
-Result<std::unique_ptr<Decoder>> Decoder::load(const GgufFile& file, DecoderSpec spec, ThreadPool& threads,
+Result<std::unique_ptr<Decoder>> Decoder::load(const GgufFile& file, DecoderSpec spec, const Threads& threads,
                                                const Options& options,
                                                const std::function<bool(float)>& progress) {
   std::unique_ptr<Decoder> d(new Decoder(std::move(spec), threads));
