@@ -14,8 +14,6 @@
 namespace sterna {
 namespace {
 
-Status invalid(const std::string& what) { return Status(Code::kInvalidArgument, "[load] " + what); }
-
 std::string printable(const GgufValue& value) {
   const auto one = [](const auto& x) -> std::string {
     using T = std::decay_t<decltype(x)>;
@@ -41,15 +39,10 @@ std::string printable(const GgufValue& value) {
       value);
 }
 
-Result<models::HeadOptions> head_options(const LoadOptions& o) {
-  models::HeadOptions head;
-  if (o.screen != "auto" && o.screen != "on" && o.screen != "off")
-    return invalid("screen, got '" + o.screen + "', expected auto, on or off");
+models::HeadOptions head_options(const LoadOptions& o) {
   using Choice = models::HeadOptions::Screen;
+  models::HeadOptions head;
   head.screen = o.screen == "on" ? Choice::kOn : o.screen == "off" ? Choice::kOff : Choice::kAuto;
-  if (o.head_bits != 0 && o.head_bits != 4 && o.head_bits != 6 && o.head_bits != 8)
-    return invalid("head_bits, got " + std::to_string(o.head_bits) +
-                   ", expected 8, 6, 4, or 0 (as in the file)");
   head.bits = o.head_bits;
   return head;
 }
@@ -93,15 +86,8 @@ void describe_model(const engine::Session& s, ModelInfo& i) {
 
 Result<std::unique_ptr<engine::Session>> load_session(const std::string& path, const LoadOptions& o) {
   const auto start = std::chrono::steady_clock::now();
-  if (o.n_threads && (*o.n_threads < 1 || *o.n_threads > kMaxThreads))
-    return invalid("n_threads, got " + std::to_string(*o.n_threads) + ", expected 1 to " +
-                   std::to_string(kMaxThreads));
-  if (o.n_ctx && *o.n_ctx < 0)
-    return invalid("n_ctx, got " + std::to_string(*o.n_ctx) + ", expected 0 (the model's) or more");
-  if (o.n_batch < 1 || o.n_batch > 65536)
-    return invalid("n_batch, got " + std::to_string(o.n_batch) + ", expected 1 to 65536");
+  STERNA_RETURN_IF_ERROR(check_options(o));
   STERNA_ASSIGN(const cpu::KvType kv_type, cpu::kv_type(o.kv_type));
-  STERNA_ASSIGN(const models::HeadOptions head, head_options(o));
   STERNA_ASSIGN(const size_t first_isa, kernels::first_active_isa());
 
   auto s = std::make_unique<engine::Session>();
@@ -122,8 +108,9 @@ Result<std::unique_ptr<engine::Session>> load_session(const std::string& path, c
   if (n_ctx > spec.n_ctx_train)
     spec.warnings.push_back("a context of " + std::to_string(n_ctx) + " tokens is longer than the " +
                             std::to_string(spec.n_ctx_train) + " that the model was made for");
-  STERNA_ASSIGN(s->decoder, models::Decoder::load(file, std::move(spec), *s->pool,
-                                                  {n_ctx, size_t(o.n_batch), kv_type, head}, o.progress));
+  STERNA_ASSIGN(s->decoder,
+                models::Decoder::load(file, std::move(spec), *s->pool,
+                                      {n_ctx, size_t(o.n_batch), kv_type, head_options(o)}, o.progress));
   STERNA_RETURN_IF_ERROR(file.check_unchanged());
   s->cached.reserve(n_ctx);
   if (s->tokenizer->size() > s->decoder->n_vocab())

@@ -2,7 +2,6 @@
 // streaming.
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 
 #include "llm/engine/lookup.h"
 #include "llm/engine/sampler.h"
@@ -13,24 +12,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 double seconds(Clock::time_point from) { return std::chrono::duration<double>(Clock::now() - from).count(); }
-
-constexpr int kMaxLookup = 64;
-
-Status check(const GenerateOptions& o) {
-  const auto bad = [](const std::string& name, auto got, const char* expected) {
-    return Status(Code::kInvalidArgument,
-                  "[generate] " + name + ", got " + std::to_string(got) + ", expected " + expected);
-  };
-  if (!std::isfinite(o.temperature)) return bad("temperature", o.temperature, "a finite number");
-  if (!(o.top_p >= 0)) return bad("top_p", o.top_p, "a number from 0");
-  if (!(o.min_p <= 1)) return bad("min_p", o.min_p, "a number up to 1");
-  if (!(o.repeat_penalty > 0) || !std::isfinite(o.repeat_penalty))
-    return bad("repeat_penalty", o.repeat_penalty, "a finite number above 0");
-  if (o.repeat_last_n < -1) return bad("repeat_last_n", o.repeat_last_n, "-1 or more");
-  if (o.max_tokens < -1) return bad("max_tokens", o.max_tokens, "-1 or more");
-  if (o.lookup < 0 || o.lookup > kMaxLookup) return bad("lookup", o.lookup, "0 to 64");
-  return {};
-}
 
 /// Text on its way out: holds back what may be the beginning of a stop text. Texts of control tokens are
 /// compared with stop texts, but not shown.
@@ -92,7 +73,7 @@ std::span<const int32_t> with_one_bos(std::span<const int32_t> prompt, int32_t b
 
 Result<GenerateResult> Session::generate(std::span<const int32_t> prompt, const GenerateOptions& o,
                                          const std::function<bool(const Token&)>& on_token) {
-  STERNA_RETURN_IF_ERROR(check(o));
+  STERNA_RETURN_IF_ERROR(check_options(o));
   prompt = with_one_bos(prompt, tokenizer->bos());
   STERNA_RETURN_IF_ERROR(check_tokens(prompt, "generate"));
   GenerateResult result;
