@@ -20,9 +20,9 @@ import sterna
 from .. import _core
 from .errors import UsageError
 from .generation import SAMPLING_NAMES
-from .library_options import arguments, kv_type_name
+from .library_options import arguments
 from .model_options import ISA, force_isa, kv_type, load_options
-from .options import Command, Option, choice, listed, ranges, whole
+from .options import Command, Option, choice, ranges, whole
 from .streams import visible
 
 if TYPE_CHECKING:
@@ -224,14 +224,7 @@ _MODEL = (
         "FILE,...",
         repeat=True,
     ),
-    *load_options(
-        without="n_ctx pre activation screen",
-        lists={
-            "n_threads": ranges(1, 1024),
-            "n_batch": ranges(1, 65536),
-            "kv_type": listed(kv_type_name),
-        },
-    ),
+    *load_options(without="n_ctx screen", lists="n_threads n_batch kv_type"),
     ISA,
 )
 _OUTPUT = (

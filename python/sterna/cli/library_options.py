@@ -6,12 +6,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from .. import _core
-from .options import FLOAT_MAX, INT_MAX, Option, Reader, choice, number, one_of, text, whole
+from .options import FLOAT_MAX, INT_MAX, Option, Reader, choice, listed, number, one_of, ranges, text, whole
 
 if TYPE_CHECKING:
     from .._core import OptionInfo
 
 MAX_CONTEXT = 1 << 30
+_TABLE = {o.name: o for o in _core.options()}
 _KV_TYPES = {"f16": "f16", "fp16": "f16", "q8_0": "int8", "int8": "int8"}
 
 
@@ -22,9 +23,10 @@ def kv_type_name(word: str) -> str:
 
 
 def _threads(word: str) -> int | None:
-    n = whole(-1, 1024)(word)
+    most = int(_TABLE["n_threads"].high)
+    n = whole(-1, most)(word)
     if n == 0:
-        raise ValueError("1 to 1024, or -1 for the usable CPUs")
+        raise ValueError(f"1 to {most}, or -1 for the usable CPUs")
     return None if n < 0 else n
 
 
@@ -40,13 +42,17 @@ _OTHERWISE: dict[str, dict[str, Any]] = {
 }
 
 
+def _bounds(o: OptionInfo) -> tuple[int, int]:
+    return int(max(o.low, -INT_MAX)), int(min(o.high, INT_MAX))
+
+
 def _reader(o: OptionInfo) -> Reader | None:
     if o.type == "bool":
         return None
     if o.choices:
         return one_of(*map(int, o.choices)) if o.type == "int" else choice(*o.choices)
     if o.type == "int":
-        return whole(int(max(o.low, -INT_MAX)), int(min(o.high, INT_MAX)))
+        return whole(*_bounds(o))
     if o.type == "seed":
         return whole(-1, 2**64 - 1)
     if o.type == "float":
@@ -65,17 +71,21 @@ def _row(o: OptionInfo) -> Option:
 def library_options(call: str, without: str = "") -> tuple[Option, ...]:
     """Rows of load() or generate(); `without` are names, with a space between."""
     left_out = without.split()
-    return tuple(_row(o) for o in _core.options() if o.call == call and o.flags and o.name not in left_out)
+    return tuple(_row(o) for o in _TABLE.values() if o.call == call and o.flags and o.name not in left_out)
 
 
-def several(option: Option, read: Reader) -> Option:
-    """An option that takes a list of values and may be repeated."""
+def several(option: Option) -> Option:
+    """The row as one that takes a list of values, whole numbers also as ranges, and may be repeated."""
+    o = _TABLE[option.dest]
+    numbers = o.type == "int" and not o.choices
+    read = ranges(*_bounds(o)) if numbers else listed(option.read or text)
     default = None if option.default is None else [option.default]
     return option._replace(read=read, value=f"{option.value},...", default=default, repeat=True)
 
 
 def arguments(call: str, args: SimpleNamespace) -> dict[str, Any]:
     """What the command line says of them, as keyword arguments."""
-    names = {o.name: o.type for o in _core.options() if o.call == call and hasattr(args, o.name)}
-    values = {name: getattr(args, name) for name in names}
-    return {name: None if names[name] == "seed" and value < 0 else value for name, value in values.items()}
+    options = [o for o in _TABLE.values() if o.call == call and hasattr(args, o.name)]
+    values = {o.name: getattr(args, o.name) for o in options}
+    drawn = {o.name: None for o in options if o.type == "seed" and values[o.name] < 0}
+    return values | drawn

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import sterna
 from .. import _core
 from .errors import UsageError
 from .library_options import arguments, library_options, several
-from .options import Option, Reader, choice, path
+from .options import Option, choice, path
 from .streams import on_terminal, show_status, status_line
 
 if TYPE_CHECKING:
@@ -38,12 +37,11 @@ def _cache(option: Option) -> tuple[Option, ...]:
     )
 
 
-def load_options(without: str = "", lists: Mapping[str, Reader] = {}) -> tuple[Option, ...]:
-    """The rows of load(), but those `without`; `lists` are the readers of those that may have several values."""
+def load_options(without: str = "", lists: str = "") -> tuple[Option, ...]:
+    """The rows of load(), but those `without`; those of `lists` may have several values."""
     rows: list[Option] = []
     for option in library_options("load", without):
-        read = lists.get(option.dest)
-        row = several(option, read) if read else option
+        row = several(option) if option.dest in lists.split() else option
         rows += _cache(row) if option.dest == "kv_type" else (row,)
     return tuple(rows)
 
