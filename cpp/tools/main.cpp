@@ -1,5 +1,4 @@
-// sterna-run: Sterna for machines without Python. Reads the flags that commands.inc and the library list and
-// runs the command.
+// sterna-run: Sterna for machines without Python. Reads the flags in commands.inc and runs the command.
 #include <unistd.h>
 
 #include <charconv>
