@@ -18,8 +18,6 @@
 namespace sterna {
 namespace {
 
-Status invalid(const std::string& what) { return Status(Code::kInvalidArgument, "[load] " + what); }
-
 std::string printable(const GgufValue& value) {
   const auto one = [](const auto& x) -> std::string {
     using T = std::decay_t<decltype(x)>;
@@ -45,15 +43,10 @@ std::string printable(const GgufValue& value) {
       value);
 }
 
-Result<head::HeadOptions> head_options(const LoadOptions& o) {
-  head::HeadOptions head;
-  if (o.screen != "auto" && o.screen != "on" && o.screen != "off")
-    return invalid("screen, got '" + o.screen + "', expected auto, on or off");
+head::HeadOptions head_options(const LoadOptions& o) {
   using Choice = head::HeadOptions::Screen;
+  head::HeadOptions head;
   head.screen = o.screen == "on" ? Choice::kOn : o.screen == "off" ? Choice::kOff : Choice::kAuto;
-  if (o.head_bits != 0 && o.head_bits != 4 && o.head_bits != 6 && o.head_bits != 8)
-    return invalid("head_bits, got " + std::to_string(o.head_bits) +
-                   ", expected 8, 6, 4, or 0 (as in the file)");
   head.bits = o.head_bits;
   return head;
 }
@@ -97,18 +90,12 @@ void describe_model(const engine::Runtime& s, ModelInfo& i) {
 
 Result<std::shared_ptr<engine::Runtime>> load_runtime(const std::string& path, const LoadOptions& o) {
   const auto start = std::chrono::steady_clock::now();
-  if (o.n_threads && (*o.n_threads < 1 || *o.n_threads > kMaxThreads))
-    return invalid("n_threads, got " + std::to_string(*o.n_threads) + ", expected 1 to " +
-                   std::to_string(kMaxThreads));
-  if (o.n_ctx && *o.n_ctx < 0)
-    return invalid("n_ctx, got " + std::to_string(*o.n_ctx) + ", expected 0 (the model's) or more");
-  if (o.n_batch < 1 || o.n_batch > 65536)
-    return invalid("n_batch, got " + std::to_string(o.n_batch) + ", expected 1 to 65536");
+  STERNA_RETURN_IF_ERROR(check_options(o));
   if (o.threads && o.n_threads && o.threads->size() != *o.n_threads)
-    return invalid("n_threads, got " + std::to_string(*o.n_threads) + " and " +
-                   std::to_string(o.threads->size()) + " threads, expected one of the two");
+    return Status(Code::kInvalidArgument, "[load] n_threads, got " + std::to_string(*o.n_threads) + " and " +
+                                              std::to_string(o.threads->size()) +
+                                              " threads, expected one of the two");
   STERNA_RETURN_IF_ERROR(cpu::check_kv_type(o.kv_type));
-  STERNA_ASSIGN(const head::HeadOptions head, head_options(o));
   STERNA_ASSIGN(const size_t first_isa, kernels::first_active_isa());
 
   STERNA_ASSIGN(GgufFile file, GgufFile::open(path));
@@ -133,9 +120,10 @@ Result<std::shared_ptr<engine::Runtime>> load_runtime(const std::string& path, c
     spec.warnings.push_back("a context of " + std::to_string(n_ctx) + " tokens is longer than the " +
                             std::to_string(spec.n_ctx_train) + " that the model was made for");
   s->n_ctx = n_ctx;
-  STERNA_ASSIGN(s->decoder,
-                models::Decoder::load(file, std::move(spec), *threads,
-                                      {std::min(size_t(o.n_batch), n_ctx), o.kv_type, head}, o.progress));
+  STERNA_ASSIGN(
+      s->decoder,
+      models::Decoder::load(file, std::move(spec), *threads,
+                            {std::min(size_t(o.n_batch), n_ctx), o.kv_type, head_options(o)}, o.progress));
   STERNA_RETURN_IF_ERROR(file.check_unchanged());
   if (s->tokenizer->size() > s->decoder->n_vocab())
     return Status(Code::kCorrupt, "[load] " + path + ": the tokenizer has " +

@@ -49,8 +49,8 @@ int bench(const Options& o) {
   for (const int n : {o.n_prompt, o.n_gen, o.n_depth, o.repetitions - 1})
     if (n < 0 || n > kMaxTokens) return usage_error("-p, -n and -d must be 0 to 16777216, and -r at least 1");
   Options sized = o;
-  sized.screen = "off";  // all logits are computed, as llama-bench does
-  sized.n_ctx = o.n_depth + std::max({o.n_prompt, o.n_gen, 1});
+  sized.load.screen = "off";  // all logits are computed, as llama-bench does
+  sized.load.n_ctx = o.n_depth + std::max({o.n_prompt, o.n_gen, 1});
   auto loaded = load(sized);
   if (!loaded.ok()) return fail(loaded.status());
   Model& model = loaded.value();

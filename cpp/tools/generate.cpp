@@ -1,6 +1,5 @@
 // sterna-run generate: continues a text.
 #include <cstdio>
-#include <random>
 
 #include "options.h"
 
@@ -15,24 +14,14 @@ int generate(const Options& o) {
   std::fprintf(stderr, "%s, %s, %d threads, %s; loaded in %.2f s\n", info.architecture.c_str(),
                info.main_format.c_str(), info.n_threads, info.isa.c_str(), info.load_seconds);
 
-  GenerateOptions g;
-  g.max_tokens = o.n_predict;
-  g.temperature = o.temperature;
-  g.top_k = o.top_k;
-  g.top_p = o.top_p;
-  g.min_p = o.min_p;
-  g.repeat_penalty = o.repeat_penalty;
-  g.repeat_last_n = o.repeat_last_n;
-  g.seed = o.seed < 0 ? std::random_device()() : uint64_t(o.seed);
-  g.ignore_eos = o.ignore_eos;
-  g.lookup = o.lookup;
   bool written = true;
   const auto write = [&](const std::string& text) {
     written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
     return written && !interrupted();
   };
   if (!o.hide_prompt) write(*o.prompt);
-  const auto result = model.value().generate(*o.prompt, g, [&](const Token& t) { return write(t.text); });
+  const auto result =
+      model.value().generate(*o.prompt, o.generate, [&](const Token& t) { return write(t.text); });
   if (!result.ok()) return fail(result.status());
   std::fputc('\n', stdout);
   if (!written || std::fflush(stdout) != 0)

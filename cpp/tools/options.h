@@ -1,7 +1,6 @@
-// What the flags of sterna-run set (commands.inc), and how they become the library's options.
+// What the flags of sterna-run set (commands.inc, sterna/options.inc), and what its commands share.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -10,25 +9,13 @@
 namespace sterna::tools {
 
 struct Options {
-  std::string model;
-  std::optional<std::string> prompt;
-  std::optional<int> n_ctx, n_threads;
-  int n_batch = LoadOptions().n_batch;
-  std::string kv_type = LoadOptions().kv_type;
-  std::string screen = LoadOptions().screen;
-  int head_bits = LoadOptions().head_bits;
-  int n_predict = GenerateOptions().max_tokens;
-  int64_t seed = -1;
-  float temperature = GenerateOptions().temperature;
-  int top_k = GenerateOptions().top_k;
-  float top_p = GenerateOptions().top_p;
-  float min_p = GenerateOptions().min_p;
-  float repeat_penalty = GenerateOptions().repeat_penalty;
-  int repeat_last_n = GenerateOptions().repeat_last_n;
-  int lookup = GenerateOptions().lookup;
-  bool ignore_eos = false, hide_prompt = false;
-  int n_prompt = 512, n_gen = 128, n_depth = 0,
-      repetitions = 5;  ///< Of bench; the defaults are llama-bench's.
+  LoadOptions load;
+  GenerateOptions generate;
+#define STERNA_FLAG(type, name, value, ...) type name = type(value);
+#define STERNA_COMMAND(...)
+#include "commands.inc"
+#undef STERNA_FLAG
+#undef STERNA_COMMAND
 };
 
 /// Exit statuses of every command.
@@ -46,9 +33,11 @@ int usage_error(const std::string& what);
 Result<Model> load(const Options& options);
 
 namespace commands {
-int generate(const Options& options);
-int bench(const Options& options);
-int selftest(const Options& options);
+#define STERNA_FLAG(...)
+#define STERNA_COMMAND(name, ...) int name(const Options& options);
+#include "commands.inc"
+#undef STERNA_FLAG
+#undef STERNA_COMMAND
 }  // namespace commands
 
 }  // namespace sterna::tools

@@ -9,55 +9,18 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "sterna/options.h"
 #include "sterna/status.h"
-#include "sterna/threads.h"
 
 namespace sterna {
 
 class Session;
-
-struct LoadOptions {
-  std::optional<int> n_threads = {};  ///< 1..1024; absent = the CPUs this process may use.
-  std::optional<int> n_ctx = {};  ///< Tokens of context; absent = min(4096, the model's); 0 = the model's.
-  int n_batch = 512;              ///< Most prompt tokens per pass, 1..65536. Never changes a result.
-  std::string pre = {};           ///< Overrides the tokenizer's pre-tokenizer name.
-  std::string activation = {};    ///< Overrides the FFN activation of bitnet models: "relu2" or "silu".
-  std::string kv_type = "f16";    ///< Of the KV cache; "int8": half the memory and faster attention.
-  /// Find the logits that sampling needs from 4-bit planes of the output matrix, kept besides it, and compute
-  /// only these: "auto" (matrices of 8 or more bits, 16384 rows and 32 MB), "on", "off". Never changes a
-  /// result.
-  std::string screen = "auto";
-  /// Quantize the output matrix to 8, 6 or 4 bits while loading; 0: as in the file. Changes the results, on
-  /// every machine alike.
-  int head_bits = 0;
-  std::optional<Threads> threads = {};       ///< Shared with other objects, in place of n_threads of its own.
-  std::function<bool(float)> progress = {};  ///< Called with 0..1 while loading; false cancels (kCancelled).
-};
-
-/// What generate() does; the defaults are llama-cli's.
-struct GenerateOptions {
-  int max_tokens = -1;          ///< -1 = until the model ends or the context is full.
-  float temperature = 0.8f;     ///< <= 0: greedy.
-  int top_k = 40;               ///< <= 0: off.
-  float top_p = 0.95f;          ///< >= 1: off; 0: only the best token.
-  float min_p = 0.05f;          ///< <= 0: off.
-  float repeat_penalty = 1.0f;  ///< 1: off.
-  int repeat_last_n = 64;       ///< Tokens the penalty looks back on; -1 = the whole context.
-  uint64_t seed = 0;            ///< Same seed, same text, on every machine.
-  int lookup = 0;               ///< Most tokens (0..64) to guess from repetitions; only changes the time.
-  bool ignore_eos = false;      ///< Go on after the end-of-generation tokens.
-  bool parse_special = true;    ///< Texts of control tokens in the prompt become those tokens.
-  bool add_special = true;      ///< Put bos before a text prompt if the model's tokenizer asks for it.
-  std::vector<std::string> stop = {};     ///< Ends before any of these texts, control tokens included.
-  std::function<bool()> keep_going = {};  ///< Asked between layers of prompts; false: Stop::kCallback.
-};
 
 struct Token {
   int32_t id;

@@ -6,6 +6,7 @@
 #include "sterna/gguf.h"
 #include "sterna/matmul.h"
 #include "sterna/model.h"
+#include "sterna/options.h"
 #include "sterna/selftest.h"
 #include "sterna/session.h"
 #include "sterna/status.h"

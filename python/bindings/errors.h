@@ -27,6 +27,7 @@ T take(Result<T> result) {
   return std::move(result.value());
 }
 
+void init_options(nb::module_& m);
 void init_model(nb::module_& m);
 void init_gguf(nb::module_& m);
 void init_matmul(nb::module_& m);

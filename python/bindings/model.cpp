@@ -13,6 +13,7 @@
 
 #include "arrays.h"
 #include "errors.h"
+#include "options.h"
 #include "repr.h"
 
 namespace sterna::python {
@@ -23,19 +24,8 @@ using TokenIds = Array<const int32_t, 1>;
 template <class... Args>
 using Callback = std::optional<nb::typed<nb::callable, nb::object(Args...)>>;
 
-Model load(const nb::bytes& path, std::optional<int> n_threads, std::optional<int> n_ctx, int n_batch,
-           const std::string& pre, const std::string& activation, const std::string& kv_type,
-           const std::string& screen, int head_bits, const Callback<float>& progress) {
+Model load(const nb::bytes& path, LoadOptions options, const Callback<float>& progress) {
   Callbacks callbacks;
-  LoadOptions options;
-  options.n_threads = n_threads;
-  options.n_ctx = n_ctx;
-  options.n_batch = n_batch;
-  options.pre = pre;
-  options.activation = activation;
-  options.kv_type = kv_type;
-  options.screen = screen;
-  options.head_bits = head_bits;
   options.progress = [&](float fraction) {
     return progress ? callbacks.call(*progress, fraction) : callbacks.poll();
   };
@@ -70,23 +60,9 @@ void forward(Model& model, const TokenIds& tokens, const Array<float, 2>& out) {
       [&] { return model.forward(span_of(tokens), span_of(out), [&] { return callbacks.poll(); }); }));
 }
 
-GenerateResult generate(Model& model, const TokenIds& prompt, int max_tokens, float temperature, int top_k,
-                        float top_p, float min_p, float repeat_penalty, int repeat_last_n, uint64_t seed,
-                        bool ignore_eos, int lookup, std::vector<std::string> stop,
+GenerateResult generate(Model& model, const TokenIds& prompt, GenerateOptions options,
                         const Callback<Token>& on_token, const Callback<>& keep_going) {
   Callbacks callbacks;
-  GenerateOptions options;
-  options.max_tokens = max_tokens;
-  options.temperature = temperature;
-  options.top_k = top_k;
-  options.top_p = top_p;
-  options.min_p = min_p;
-  options.repeat_penalty = repeat_penalty;
-  options.repeat_last_n = repeat_last_n;
-  options.seed = seed;
-  options.ignore_eos = ignore_eos;
-  options.lookup = lookup;
-  options.stop = std::move(stop);
   options.keep_going = [&] { return keep_going ? callbacks.poll(*keep_going) : callbacks.poll(); };
   return take(callbacks.run([&] {
     return model.generate(span_of(prompt), options, [&](const Token& token) {
@@ -238,9 +214,7 @@ void init_model(nb::module_& m) {
   init_results(m);
   init_info(m);
   nb::class_<Model>(m, "Model")
-      .def_static("load", &load, nb::arg("path"), nb::arg("n_threads").none(), nb::arg("n_ctx").none(),
-                  nb::arg("n_batch"), nb::arg("pre"), nb::arg("activation"), nb::arg("kv_type"),
-                  nb::arg("screen"), nb::arg("head_bits"), nb::arg("progress").none())
+      .def_static("load", &load, nb::arg("path"), nb::arg("options"), nb::arg("progress").none())
       .def_prop_ro("info", &Model::info, nb::rv_policy::copy)
       .def("tensors", &Model::tensors, nb::rv_policy::copy)
       .def("metadata", &metadata, nb::sig("def metadata(self) -> dict[str, str]"))
@@ -249,10 +223,8 @@ void init_model(nb::module_& m) {
       .def("detokenize", &detokenize, nb::arg("tokens").noconvert(), nb::arg("special"))
       .def("is_eog", &Model::is_eog, nb::arg("token"))
       .def("forward", &forward, nb::arg("tokens").noconvert(), nb::arg("out").noconvert())
-      .def("generate", &generate, nb::arg("prompt").noconvert(), nb::kw_only(), nb::arg("max_tokens"),
-           nb::arg("temperature"), nb::arg("top_k"), nb::arg("top_p"), nb::arg("min_p"),
-           nb::arg("repeat_penalty"), nb::arg("repeat_last_n"), nb::arg("seed"), nb::arg("ignore_eos"),
-           nb::arg("lookup"), nb::arg("stop"), nb::arg("on_token").none(), nb::arg("keep_going").none())
+      .def("generate", &generate, nb::arg("prompt").noconvert(), nb::arg("options"), nb::kw_only(),
+           nb::arg("on_token").none(), nb::arg("keep_going").none())
       .def("perplexity", &perplexity, nb::arg("tokens").noconvert(), nb::arg("window"),
            nb::arg("progress").none())
       .def("bench", &bench, nb::arg("n_prompt"), nb::arg("n_gen"), nb::arg("n_depth"));

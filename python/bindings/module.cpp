@@ -20,6 +20,7 @@ NB_MODULE(_core, m) {
   sterna::python::init_cpu(m);
   sterna::python::init_gguf(m);
   sterna::python::init_matmul(m);
+  sterna::python::init_options(m);
   sterna::python::init_model(m);
   sterna::python::init_tokenizer(m);
 }

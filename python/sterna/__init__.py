@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from .errors import UnsupportedError
     from .golden import selftest
     from .matmul import PackedWeights, dequantize, pack, pack_bcq
-    from .model import GenerateOptions, Model, load, open_gguf
+    from .model import Model, load, open_gguf
+    from .option_types import GenerateOptions, LoadOptions
     from .tokenizer import Tokenizer
 
     __version__: str
@@ -51,6 +52,7 @@ __all__ = [
     "KernelExplanation",
     "KernelInfo",
     "KernelTiming",
+    "LoadOptions",
     "Model",
     "ModelInfo",
     "PackedWeights",
@@ -81,7 +83,8 @@ _HOME = {
     "errors": "UnsupportedError",
     "golden": "selftest",
     "matmul": "PackedWeights dequantize pack pack_bcq",
-    "model": "GenerateOptions Model load open_gguf",
+    "model": "Model load open_gguf",
+    "option_types": "GenerateOptions LoadOptions",
     "tokenizer": "Tokenizer",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}

@@ -226,6 +226,52 @@ def dequantize(
     out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu")],
 ) -> None: ...
 
+class OptionInfo:
+    """An option of load() or generate()."""
+
+    @property
+    def call(self) -> str:
+        """ "load" or "generate"."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def type(self) -> str:
+        """ "int", "float", "bool", "str" or "seed"."""
+
+    @property
+    def default(self) -> bool | int | float | str | None: ...
+    @property
+    def low(self) -> float:
+        """The least value; -inf: any."""
+
+    @property
+    def high(self) -> float:
+        """The greatest value; inf: any."""
+
+    @property
+    def open(self) -> bool:
+        """`low` itself is not allowed."""
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The only values, as words; none: any."""
+
+    @property
+    def flags(self) -> str:
+        """Of a command line, with a space between."""
+
+    @property
+    def placeholder(self) -> str:
+        """What follows a flag; empty after a switch."""
+
+    @property
+    def help(self) -> str: ...
+    def __repr__(self) -> str: ...
+
+def options() -> list[OptionInfo]:
+    """All of them."""
+
 class ScreenStats:
     """How much of the output matrix a generation read."""
 
@@ -417,18 +463,7 @@ class ModelInfo:
 
 class Model:
     @staticmethod
-    def load(
-        path: bytes,
-        n_threads: int | None,
-        n_ctx: int | None,
-        n_batch: int,
-        pre: str,
-        activation: str,
-        kv_type: str,
-        screen: str,
-        head_bits: int,
-        progress: Callable[[float], object] | None,
-    ) -> Model: ...
+    def load(path: bytes, options: dict[str, Any], progress: Callable[[float], object] | None) -> Model: ...
     @property
     def info(self) -> ModelInfo: ...
     def tensors(self) -> list[TensorInfo]: ...
@@ -449,18 +484,8 @@ class Model:
     def generate(
         self,
         prompt: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+        options: dict[str, Any],
         *,
-        max_tokens: int,
-        temperature: float,
-        top_k: int,
-        top_p: float,
-        min_p: float,
-        repeat_penalty: float,
-        repeat_last_n: int,
-        seed: int,
-        ignore_eos: bool,
-        lookup: int,
-        stop: Sequence[str],
         on_token: Callable[[Token], object] | None,
         keep_going: Callable[[], object] | None,
     ) -> Completion: ...

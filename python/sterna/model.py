@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +19,13 @@ from .arguments import (
     function,
     integer,
     mapping,
-    number,
     optional,
     string,
-    strings,
     wrong_type,
 )
 from .chat_template import build_prompt
+from .option_types import GenerateOptions, LoadOptions
+from .options import generate_options, load_options, with_options
 from .stream import stream as stream_pieces
 from .turn import Turn
 
@@ -41,70 +40,12 @@ PACKAGED_MODEL = Path(__file__).parent / "data" / "sterna-tiny.gguf"
 Prompt = str | Sequence[int] | npt.NDArray[np.integer]
 
 
-class GenerateOptions(TypedDict, total=False):
-    """Keyword arguments of generate(), complete(), stream() and chat(); None is the default. The defaults are
-    those of llama-cli. max_new_tokens and n_predict are max_tokens, temp is temperature.
-    """
-
-    max_tokens: int | None  # -1: until the model ends or the context is full
-    temperature: float | None  # 0.8; <= 0: greedy
-    top_k: int | None  # 40; <= 0: off
-    top_p: float | None  # 0.95; >= 1: off
-    min_p: float | None  # 0.05; <= 0: off
-    repeat_penalty: float | None  # 1: off
-    repeat_last_n: int | None  # 64; -1: the whole context
-    seed: int | None  # None: a new one each time. The same seed gives the same text on every machine.
-    ignore_eos: bool | None  # False; go on after the end-of-generation tokens
-    lookup: int | None  # 0: off; else guess up to so many tokens from repetitions: same result, other speed
-    stop: str | Sequence[str] | None  # generation ends before any of these texts
-
-
 class _Options(GenerateOptions, total=False):
     """And other names that programs use for them."""
 
     max_new_tokens: int | None
     n_predict: int | None
     temp: float | None
-
-
-def _seed(name: str, value: Any) -> int:
-    return integer(name, value, 0, (1 << 64) - 1)
-
-
-# The check and the default of each option.
-_OPTIONS: dict[str, tuple[Callable[[str, Any], Any], Any]] = {
-    "max_tokens": (integer, -1),
-    "temperature": (number, 0.8),
-    "top_k": (integer, 40),
-    "top_p": (number, 0.95),
-    "min_p": (number, 0.05),
-    "repeat_penalty": (number, 1.0),
-    "repeat_last_n": (integer, 64),
-    "seed": (_seed, None),
-    "ignore_eos": (boolean, False),
-    "lookup": (integer, 0),
-    "stop": (strings, ()),
-}
-_ALIASES = {"max_new_tokens": "max_tokens", "n_predict": "max_tokens", "temp": "temperature"}
-
-
-def _core_options(options: _Options) -> dict[str, Any]:
-    result = {name: default for name, (_, default) in _OPTIONS.items()}
-    given: dict[str, str] = {}
-    for alias, value in options.items():
-        name = _ALIASES.get(alias, alias)
-        if name not in _OPTIONS:
-            raise TypeError(f"unexpected keyword argument {alias!r}, expected one of {', '.join(_OPTIONS)}")
-        if value is None:
-            continue
-        if name in given:
-            raise TypeError(f"[generate] {alias}, got it besides {given[name]}, expected one of them")
-        given[name] = alias
-        result[name] = _OPTIONS[name][0](f"[generate] {alias}", value)
-    if result["seed"] is None:
-        result["seed"] = secrets.randbits(64)
-    result["stop"] = list(result["stop"])
-    return result
 
 
 def _token_ids(name: str, tokens: Sequence[int] | npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
@@ -142,28 +83,17 @@ def open_gguf(path: str | os.PathLike[str]) -> _core.GgufFile:
     return _core.GgufFile.open(_encode_path(path))
 
 
+@with_options("load")
 def load(
     path: str | os.PathLike[str] | None = None,
     *,
-    n_threads: int | None = None,
-    n_ctx: int | None = None,
-    n_batch: int | None = 512,
-    pre: str | None = "",
-    activation: str | None = "",
-    kv_type: str | None = "f16",
-    screen: str | None = "auto",
-    head_bits: int | None = 0,
     progress: Callable[[float], object] | None = None,
+    **options: Unpack[LoadOptions],
 ) -> Model:
     """Load a GGUF model; without a path, the small demonstration model in this package.
 
-    n_threads: default the CPUs this process may use. n_ctx: tokens of context; default the model's, at most
-    4096; 0 is the model's. n_batch: prompt tokens per pass. pre, activation: override the pre-tokenizer and
-    the FFN activation. kv_type: of the KV cache, "f16" or "int8" (half the memory, faster at long context, a
-    little less exact). screen ("auto", "on", "off"): compute only those logits of a large output matrix that
-    sampling can choose from, found with 4-bit planes in additional memory; never changes a result. head_bits:
-    quantize the output matrix to 8, 6 or 4 bits; 0 is as in the file. progress(fraction) is called with 0 to
-    1; an exception in it, or returning False (KeyboardInterrupt), cancels. None means the default everywhere.
+    progress(fraction) is called with 0 to 1; an exception in it, or returning False (KeyboardInterrupt),
+    cancels. LoadOptions are the other keyword arguments. None means the default everywhere.
 
     Raises FileNotFoundError, OSError, ValueError (a damaged file or a wrong argument), TypeError,
     UnsupportedError, MemoryError.
@@ -171,14 +101,7 @@ def load(
     return Model(
         _core.Model.load(
             _encode_path(PACKAGED_MODEL if path is None else path),
-            optional(integer, "[load] n_threads", n_threads, None),
-            optional(integer, "[load] n_ctx", n_ctx, None),
-            optional(integer, "[load] n_batch", n_batch, 512),
-            optional(string, "[load] pre", pre, ""),
-            optional(string, "[load] activation", activation, ""),
-            optional(string, "[load] kv_type", kv_type, "f16"),
-            optional(string, "[load] screen", screen, "auto"),
-            optional(integer, "[load] head_bits", head_bits, 0),
+            load_options(options),
             optional(function, "[load] progress", progress, None),
         )
     )
@@ -334,11 +257,11 @@ class Model:
         Ctrl-C raises KeyboardInterrupt. The model stays usable after either. See GenerateOptions for the
         keyword arguments.
         """
-        arguments = _core_options(options)
+        arguments = generate_options(options)
         on_token = optional(function, "[generate] on_token", on_token, None)
         ids = self._prompt_ids(prompt)
         with self._turn() as core:
-            return core.generate(ids, on_token=on_token, keep_going=None, **arguments)
+            return core.generate(ids, arguments, on_token=on_token, keep_going=None)
 
     def generate(
         self,
@@ -354,13 +277,13 @@ class Model:
         """Pieces of text as they are generated, for any thread to read. Closing or dropping the iterator
         stops the generation.
         """
-        return self._pieces(self._prompt_ids(prompt), _core_options(options))
+        return self._pieces(self._prompt_ids(prompt), generate_options(options))
 
     def _pieces(self, ids: npt.NDArray[np.int32], arguments: dict[str, Any]) -> Iterator[str]:
         return stream_pieces(
             self._turns,
             lambda on_piece, keep_going: self._open().generate(
-                ids, on_token=lambda token: on_piece(token.text), keep_going=keep_going, **arguments
+                ids, arguments, on_token=lambda token: on_piece(token.text), keep_going=keep_going
             ),
         )
 
@@ -430,11 +353,11 @@ class Model:
         template = optional(string, "[chat] template", template, None)
         given = optional(mapping, "[chat] template_variables", template_variables, {})
         variables = {**given, "add_generation_prompt": True, "tools": tools}
-        arguments = _core_options(options)
+        arguments = generate_options(options)
         prompt = build_prompt(self, messages, template, variables)
         arguments["stop"] += prompt.stop
         ids = _token_ids("prompt", prompt.tokens)
         if stream:
             return self._pieces(ids, arguments)
         with self._turn() as core:
-            return core.generate(ids, on_token=None, keep_going=None, **arguments).text
+            return core.generate(ids, arguments, on_token=None, keep_going=None).text

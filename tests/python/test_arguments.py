@@ -31,17 +31,7 @@ def test_none_is_the_default(mini, name) -> None:
 
 
 def test_none_elsewhere(mini) -> None:
-    names = [
-        "n_threads",
-        "n_ctx",
-        "n_batch",
-        "pre",
-        "activation",
-        "kv_type",
-        "screen",
-        "head_bits",
-        "progress",
-    ]
+    names = [*sterna.LoadOptions.__annotations__, "progress"]
     with sterna.load(PATH, **dict.fromkeys(names)) as model, sterna.load(PATH) as plain:
         assert (model.forward([5]) == plain.forward([5])).all() and model.info.n_ctx == plain.info.n_ctx
     assert mini.tokenize("a b", None, None) == mini.tokenize("a b")

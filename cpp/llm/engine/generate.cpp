@@ -142,7 +142,7 @@ Result<std::vector<GenerateResult>> generate(Runtime& runtime, std::span<const R
                  ? s
                  : Status(s.code(), s.message() + " (prompt " + std::to_string(i) + ")");
     };
-    STERNA_RETURN_IF_ERROR(named(check(*r.options)));
+    STERNA_RETURN_IF_ERROR(named(check_options(*r.options)));
     r.prompt = with_one_bos(r.prompt, runtime.tokenizer->bos());
     STERNA_RETURN_IF_ERROR(named(runtime.check_tokens(r.prompt, "generate")));
   }

@@ -21,8 +21,8 @@ struct Request {
 /// Runs all requests together: a pass has the next token of every text that is being generated, then as much
 /// of the waiting prompts as fits into n_batch. Each text has the bits that it would have alone. `on_token`
 /// (may be empty) gets the index of the request; false ends that one. `keep_going` (may be empty) is asked
-/// between layers; false ends all (Stop::kCallback). Errors: those of check() and check_tokens() for any
-/// request before anything runs, and those of Runtime::run().
+/// between layers; false ends all (Stop::kCallback). Errors: those of check_options() and check_tokens() for
+/// any request before anything runs, and those of Runtime::run().
 Result<std::vector<GenerateResult>> generate(Runtime& runtime, std::span<const Request> requests,
                                              const std::function<bool(size_t, const Token&)>& on_token,
                                              const KeepGoing& keep_going);

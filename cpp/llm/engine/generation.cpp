@@ -3,12 +3,9 @@
 #include "llm/engine/generation.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace sterna::engine {
 namespace {
-
-constexpr int kMaxLookup = 64;
 
 /// The texts to stop before: the caller's, and how the tokenizer spells them where that differs.
 std::vector<std::string> stop_texts(const text::Tokenizer& tokenizer, const std::vector<std::string>& stop) {
@@ -21,22 +18,6 @@ std::vector<std::string> stop_texts(const text::Tokenizer& tokenizer, const std:
 double seconds(std::chrono::steady_clock::duration d) { return std::chrono::duration<double>(d).count(); }
 
 }  // namespace
-
-Status check(const GenerateOptions& o) {
-  const auto bad = [](const std::string& name, auto got, const char* expected) {
-    return Status(Code::kInvalidArgument,
-                  "[generate] " + name + ", got " + std::to_string(got) + ", expected " + expected);
-  };
-  if (!std::isfinite(o.temperature)) return bad("temperature", o.temperature, "a finite number");
-  if (!(o.top_p >= 0)) return bad("top_p", o.top_p, "a number from 0");
-  if (!(o.min_p <= 1)) return bad("min_p", o.min_p, "a number up to 1");
-  if (!(o.repeat_penalty > 0) || !std::isfinite(o.repeat_penalty))
-    return bad("repeat_penalty", o.repeat_penalty, "a finite number above 0");
-  if (o.repeat_last_n < -1) return bad("repeat_last_n", o.repeat_last_n, "-1 or more");
-  if (o.max_tokens < -1) return bad("max_tokens", o.max_tokens, "-1 or more");
-  if (o.lookup < 0 || o.lookup > kMaxLookup) return bad("lookup", o.lookup, "0 to 64");
-  return {};
-}
 
 std::span<const int32_t> with_one_bos(std::span<const int32_t> prompt, int32_t bos) {
   while (prompt.size() > 1 && bos >= 0 && prompt[0] == bos && prompt[1] == bos) prompt = prompt.subspan(1);

@@ -18,8 +18,6 @@
 
 namespace sterna::engine {
 
-/// kInvalidArgument for a bad option.
-Status check(const GenerateOptions& options);
 /// A bos that several put in front (the tokenizer, a chat template, the text itself) counts once.
 std::span<const int32_t> with_one_bos(std::span<const int32_t> prompt, int32_t bos);
 

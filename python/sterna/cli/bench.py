@@ -20,8 +20,9 @@ import sterna
 from .. import _core
 from .errors import UsageError
 from .generation import SAMPLING_NAMES
-from .model_options import HEAD_BITS, ISA, cache_options, force_isa, kv_type, kv_type_name
-from .options import Command, Option, choice, listed, ranges, whole
+from .library_options import arguments
+from .model_options import ISA, force_isa, kv_type, load_options
+from .options import Command, Option, choice, ranges, whole
 from .streams import visible
 
 if TYPE_CHECKING:
@@ -122,18 +123,12 @@ def _tests(args: SimpleNamespace) -> list[_Test]:
 
 def _results(args: SimpleNamespace, tests: list[_Test]) -> Iterator[dict[str, Any]]:
     n_ctx = max(map(sum, tests)) + max(args.n_depth)
-    sizes = itertools.product(args.threads or [None], args.batch_size, args.cache)
+    sizes = itertools.product(args.n_threads or [None], args.n_batch, args.cache)
     for file, (n_threads, n_batch, cache) in itertools.product(args.model or [None], sizes):
         _reset_peak_memory()
-        with sterna.load(
-            file,
-            n_threads=n_threads,
-            n_ctx=n_ctx,
-            n_batch=n_batch,
-            kv_type=cache,
-            screen="off",  # all logits are computed, as llama-bench does
-            head_bits=args.head_bits,
-        ) as model:
+        varied = {"n_threads": n_threads, "n_ctx": n_ctx, "n_batch": n_batch, "kv_type": cache}
+        # Without screening all logits are computed, as llama-bench does.
+        with sterna.load(file, **{**arguments("load", args), **varied, "screen": "off"}) as model:
             settings = {"n_batch": n_batch, "type_k": cache, "type_v": cache}
             for n_depth, test in itertools.product(args.n_depth, tests):
                 yield _measure(model, args, test, n_depth, settings)
@@ -203,7 +198,7 @@ def _bench(args: SimpleNamespace) -> None:
     args.cache = kv_type(args) or ["f16"]
     results = _results(args, tests)
     if args.output == "md":
-        told = {"n_batch": args.batch_size != [512], "type_k": args.cache != ["f16"]}
+        told = {"n_batch": args.n_batch != [512], "type_k": args.cache != ["f16"]}
         _write_md(results, [name for name, unusual in told.items() if unusual])
     else:
         _FOR_PROGRAMS[args.output](results)
@@ -229,18 +224,7 @@ _MODEL = (
         "FILE,...",
         repeat=True,
     ),
-    Option(
-        "-b --batch-size",
-        "batch_size",
-        "prompt tokens per pass",
-        ranges(1, 65536),
-        "N,...",
-        [512],
-        repeat=True,
-    ),
-    Option("-t --threads", "threads", "default: the usable CPUs", ranges(1, 1024), "N,...", repeat=True),
-    *cache_options(listed(kv_type_name), repeat=True),
-    HEAD_BITS,
+    *load_options(without="n_ctx screen", lists="n_threads n_batch kv_type"),
     ISA,
 )
 _OUTPUT = (

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
-from .options import Option, number, path, text, whole
+from .library_options import arguments, library_options
+from .options import Option, path, text
 from .streams import read_text, status_line
 
 if TYPE_CHECKING:
@@ -39,18 +40,7 @@ def _variables(word: str) -> dict[str, Any]:
 
 
 SAMPLING = (
-    Option("-n --predict --n-predict", "max_tokens",
-           "tokens to generate; -1: until the model ends or the context is full", whole(-2), "N", -1),
-    Option("-s --seed", "seed", "-1: a new one each time", whole(-1, 2**64 - 1), "N", -1),
-    Option("--temp --temperature", "temperature", "0: greedy", number(), "T", 0.8),
-    Option("--top-k", "top_k", "0: off", whole(-1), "N", 40),
-    Option("--top-p", "top_p", "1: off", number(0), "P", 0.95),
-    Option("--min-p", "min_p", "0: off", number(high=1), "P", 0.05),
-    Option("--repeat-penalty", "repeat_penalty", "1: off", number(above=0), "X", 1.0),
-    Option("--repeat-last-n", "repeat_last_n", "-1: the whole context", whole(-1), "N", 64),
-    Option("--ignore-eos", "ignore_eos", "go on after the end-of-generation token", default=False),
-    Option("--lookup", "lookup", "guess up to N (8) tokens from repetitions in the context; never changes the text",
-           whole(0, 64), "N", 0, bare=8),
+    *library_options("generate"),
     Option("-r --reverse-prompt", "stop", "stop before this text; may be given more than once", text, "TEXT",
            repeat=True),
 )  # fmt: skip
@@ -139,16 +129,7 @@ def generate(
     return model.complete(
         prompt,
         on_token=on_token,
-        max_tokens=max(args.max_tokens, -1),
-        temperature=args.temperature,
-        top_k=args.top_k,
-        top_p=args.top_p,
-        min_p=args.min_p,
-        repeat_penalty=args.repeat_penalty,
-        repeat_last_n=args.repeat_last_n,
-        seed=None if args.seed < 0 else args.seed,
-        ignore_eos=args.ignore_eos,
-        lookup=args.lookup,
+        **{**arguments("generate", args), "max_tokens": max(args.max_tokens, -1)},
         stop=[*(unescaped(args, s) for s in args.stop), *stop],
     )
 

@@ -28,6 +28,8 @@ def _row(option: Option) -> str:
     text = option.help
     if default is not None and default != "" and not isinstance(default, bool) and "default" not in text:
         text += f"; default: {','.join(map(str, default)) if isinstance(default, list) else default}"
+    if option.bare is not None:
+        text += f"; without {option.value}: {option.bare}"
     lines = _wrapped(text, " " * _COLUMN)
     if len(left) < _COLUMN - 1:
         return left + lines[len(left) :]

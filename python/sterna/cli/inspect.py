@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sterna
 
 from .generation import exclusive
-from .model_options import HEAD, ISA, OVERRIDES, cache_options, force_isa, load
+from .model_options import ISA, force_isa, load, load_options
 from .options import Command, Option, path
 from .streams import print_line, status_line
 
@@ -106,7 +106,7 @@ _FILE = (
 COMMAND = Command(
     "inspect",
     "Show what is in a GGUF file, and which kernel each tensor will use and why.",
-    {"File": _FILE, "Model": (*cache_options(), *OVERRIDES, *HEAD, ISA)},
+    {"File": _FILE, "Model": (*load_options(without="n_threads n_ctx n_batch"), ISA)},
     ("model.gguf", "--no-load model.gguf", "--json model.gguf > model.json"),
     _inspect,
     operand=Option("", "file", "GGUF file", path, "FILE"),

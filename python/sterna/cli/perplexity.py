@@ -66,7 +66,7 @@ def _perplexity(args: SimpleNamespace) -> None:
     if args.file is None and args.tokens is None:
         raise UsageError("no text: expected -f FILE or --tokens FILE.npy")
     with load_model(args, screen="off") as model:  # all logits are needed
-        default = _DEFAULT_WINDOW if args.ctx_size is None else model.info.n_ctx
+        default = _DEFAULT_WINDOW if args.n_ctx is None else model.info.n_ctx
         window = args.window or default
         tokens = _token_ids(args, model)
         if len(tokens) < window:
