@@ -68,7 +68,6 @@ ARROWS = {
     ],
     "cpp/api": [
         "cpp/llm/engine",
-        "cpp/llm/models",
         "cpp/llm/text",
         "cpp/backends/cpu",
         "cpp/packing",
