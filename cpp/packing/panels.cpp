@@ -110,37 +110,22 @@ kernels::QGemmArgs PackedLayout::args(const uint8_t* panels) const {
   return g;
 }
 
-std::string variant_name(const formats::CodeSpec& s, bool trits) {
-  if (trits) return s.fold == Fold::kRow ? "t5_row" : "t5_block";
-  std::string name = "w";
-  name += char('0' + s.bits);
-  if (s.codebook) name += 'c';
-  if (s.has_min) name += 'm';
-  name += s.fold == Fold::kRow ? "_row" : s.fold == Fold::kBlock ? "_block" : "_super";
-  if (s.sub) name += std::to_string(s.sub);
-  return name;
+kernels::QGemmVariant PackedLayout::variant() const { return variant_of(spec, trits); }
+
+kernels::QGemmVariant variant_of(const formats::CodeSpec& s, bool trits) {
+  return {s.bits, s.fold, s.sub, s.has_min, s.codebook != nullptr, trits};
 }
 
-formats::CodeSpec example_spec(const std::string& variant) {
+formats::CodeSpec example_spec(const kernels::QGemmVariant& variant) {
   static constexpr uint8_t kCodebook[16] = {1,   24,  45,  63,  79,  93,  106, 118,
                                             129, 141, 153, 166, 181, 197, 217, 241};
   formats::CodeSpec s;
-  s.ternary = variant[0] == 't';
-  s.bits = uint8_t(s.ternary ? 2 : variant[1] - '0');
+  s.fold = variant.fold, s.bits = uint8_t(variant.bits), s.sub = uint8_t(variant.sub);
+  s.has_min = variant.has_min, s.ternary = variant.trits;
   s.mul = s.bits == 1 ? 2 : 1;
-  const std::string flags = variant.substr(2, variant.find('_') - 2);
-  s.has_min = flags.find('m') != std::string::npos;
-  if (flags.find('c') != std::string::npos) s.codebook = kCodebook;
-  s.zero = s.codebook ? 128 : int16_t((1 << s.bits) / 2);
-  if (variant.ends_with("_row")) {
-    s.fold = Fold::kRow;
-  } else if (variant.ends_with("_block")) {
-    s.fold = Fold::kBlock, s.block = s.ternary ? 256 : 64;
-  } else {
-    s.fold = Fold::kSuper, s.block = 256,
-    s.sub = uint8_t(std::stoi(variant.substr(variant.find("super") + 5)));
-    if (s.has_min) s.zero = 0;
-  }
+  if (variant.codebook) s.codebook = kCodebook;
+  s.zero = s.codebook ? 128 : s.fold == Fold::kSuper && s.has_min ? 0 : int16_t((1 << s.bits) / 2);
+  if (s.fold != Fold::kRow) s.block = s.fold == Fold::kSuper || s.ternary ? 256 : 64;
   return s;
 }
 
@@ -189,8 +174,7 @@ void pack_panel(const PackedLayout& l, const PanelSource& source, uint8_t* panel
 }
 
 void make_tables(const int8_t* act, size_t n_chunks, int bits, uint8_t* to) {
-  const auto make = kernels::find_fn<kernels::TablesFn>(kernels::Family::tables, bits == 1 ? "w1" : "w2");
-  make({act, n_chunks, kernels::tables_at(to, n_chunks, bits)});
+  kernels::find_fn(kernels::TablesVariant{bits})({act, n_chunks, kernels::tables_at(to, n_chunks, bits)});
 }
 
 }  // namespace sterna::cpu

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 
 #include "formats/format.h"
 #include "kernels/contract/qgemm.h"
@@ -29,18 +28,20 @@ struct PackedLayout {
   /// What a kernel is told about the weights: all panels from `panels` on, with activations, output and
   /// numbers of rows and tokens to be added.
   kernels::QGemmArgs args(const uint8_t* panels) const;
+  /// The kernels that read this.
+  kernels::QGemmVariant variant() const;
 };
 
 /// `trits`: spec.ternary codes, row or block fold, packed five in a byte.
 PackedLayout packed_layout(const formats::CodeSpec& spec, size_t rows, size_t depth, bool f32_scales,
                            bool trits = false);
 
-/// The variant name of the kernels that read this: "w2_row", "w4m_super32", ...
-std::string variant_name(const formats::CodeSpec& spec, bool trits = false);
+/// The kernels that read codes like these.
+kernels::QGemmVariant variant_of(const formats::CodeSpec& spec, bool trits = false);
 
-/// A spec that the kernels of a variant in the lists read, with made-up zero point, block and codebook: for
-/// measurements and the self-test. Codes that it calls ternary are to be packed as trits.
-formats::CodeSpec example_spec(const std::string& variant);
+/// A spec that the kernels of a variant read, with made-up zero point, block and codebook: for measurements
+/// and the self-test. Codes that it calls ternary are to be packed as trits.
+formats::CodeSpec example_spec(const kernels::QGemmVariant& variant);
 
 /// One panel's source: 16 rows of decoded codes and scales, missing rows zero. Strides are row-major by
 /// `depth` etc.

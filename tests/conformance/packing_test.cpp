@@ -16,8 +16,9 @@ TEST_SUITE("kernels") {
   TEST_CASE("packing equals the reference packer") {
     size_t checked = 0;
     for (const kernels::Kernel* k : kernels::isas().back().kernels) {
-      const auto v = testing::parse_qgemm_variant(k->variant);
-      if (k->family != kernels::Family::qgemm || !v) continue;
+      if (k->family != kernels::Family::qgemm) continue;
+      const kernels::QGemmVariant* v = kernels::qgemm_variant(k->variant);
+      REQUIRE(v);
       for (const testing::QShape& shape : testing::qgemm_shapes(*v)) {
         const size_t rows = 37;
         const reference::QMatrix w = testing::make_matrix(*v, shape, testing::kQData[0], rows, 11);
@@ -29,7 +30,7 @@ TEST_SUITE("kernels") {
         spec.has_min = w.has_min;
         const std::vector<uint8_t> table(16);
         if (v->codebook) spec.codebook = table.data();
-        CHECK(cpu::variant_name(spec, v->trits) == k->variant);
+        CHECK(cpu::variant_of(spec, v->trits) == *v);
         const cpu::PackedLayout layout = cpu::packed_layout(spec, rows, w.depth, shape.f32_scales, v->trits);
         REQUIRE(layout.bytes() == want.bytes.size());
         CHECK(layout.group_blocks == want.group_blocks);

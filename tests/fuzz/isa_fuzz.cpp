@@ -49,7 +49,7 @@ struct Weights {
 };
 
 Weights make_weights(Input& in, const std::string& variant) {
-  const formats::CodeSpec spec = cpu::example_spec(variant);
+  const formats::CodeSpec spec = cpu::example_spec(*kernels::qgemm_variant(variant));
   const size_t rows = in.between(1, 40);
   const size_t depth = spec.block ? spec.block * in.between(1, 3) : in.between(1, 300);
   const bool f32 = spec.fold == Fold::kBlock && in.byte() % 2;

@@ -24,9 +24,16 @@ ARROWS = {
     "cpp/packing": ["cpp/formats", *KERNELS, BASE],
     "cpp/kernels/contract": [BASE],
     "cpp/kernels/generic": ["cpp/kernels/contract", BASE],
-    "cpp/kernels/registry": ["cpp/kernels/contract", "cpp/kernels/isas", "cpp/machine", PUBLIC],
+    "cpp/kernels/names": ["cpp/kernels/contract"],
+    "cpp/kernels/registry": [
+        "cpp/kernels/contract",
+        "cpp/kernels/names",
+        "cpp/kernels/isas",
+        "cpp/machine",
+        PUBLIC,
+    ],
     "cpp/kernels/isas": [],
-    "cpp/kernels/selftest": ["cpp/packing", *KERNELS, BASE, PUBLIC],
+    "cpp/kernels/selftest": ["cpp/packing", "cpp/kernels/names", *KERNELS, BASE, PUBLIC],
     "cpp/kernels": ["cpp/kernels/contract", "cpp/kernels/generic", BASE],  # the folders of instruction sets
     "cpp/kernels/avxvnni": ["cpp/kernels/contract", "cpp/kernels/generic", "cpp/kernels/avx2", BASE],
     "cpp/kernels/avx512_vbmi": ["cpp/kernels/contract", "cpp/kernels/generic", "cpp/kernels/avx512", BASE],

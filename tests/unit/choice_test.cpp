@@ -44,7 +44,7 @@ std::string read(const fs::path& path) {
 void write(const fs::path& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
 
 cpu::PackedLayout layout(const char* variant, size_t rows, size_t depth) {
-  const formats::CodeSpec spec = cpu::example_spec(variant);
+  const formats::CodeSpec spec = cpu::example_spec(*kernels::qgemm_variant(variant));
   return cpu::packed_layout(spec, rows, depth, false, spec.ternary);
 }
 cpu::PackedLayout like() { return layout("w8_row", 16, 32); }

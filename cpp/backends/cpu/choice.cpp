@@ -229,7 +229,7 @@ Choice ChoiceTable::add(const std::string& variant, const Choice& choice, bool f
 
 Result<Choice> ChoiceTable::choose(const PackedLayout& like, bool fresh) {
   const formats::CodeSpec& spec = like.spec;
-  const std::string variant = variant_name(spec, like.trits);
+  const std::string variant = kernels::name_of(like.variant());
   const std::vector<const Kernel*> few = plausible(variant);
   if (few.size() == 1) return builtin(few[0], "builtin");
   if (!fresh && !read_)
@@ -287,9 +287,10 @@ ChoiceTable& shared_table() {
 Result<Choice> choose(const PackedLayout& like) {
   STERNA_RETURN_IF_ERROR(kernels::first_active_isa().status());
   STERNA_ASSIGN(const Mode m, mode());
-  const std::string variant = variant_name(like.spec, like.trits);
-  const Kernel* first = kernels::find(Family::qgemm, variant);
-  if (!first) return Status(Code::kUnsupported, "no kernel for weights of the kind " + variant);
+  const Kernel* first = kernels::find(like.variant());
+  if (!first)
+    return Status(Code::kUnsupported,
+                  "no kernel for weights of " + std::to_string(like.spec.bits) + " bits with such scales");
   if (kernels::isa_is_forced()) return builtin(first, "forced");
   if (m == Mode::kBuiltin) return builtin(first, "builtin");
   return shared_table().choose(like, m == Mode::kFresh);

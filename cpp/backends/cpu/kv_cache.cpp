@@ -51,8 +51,8 @@ Status KvCache::reserve(KvType type, const Shape& shape) {
     quantize_block_ = kernels::find_fn<kernels::QuantizeFn>(Family::quantize, "block");
     k_panels_ = packed_layout(codes(Fold::kRow, 0), kAttentionChunk, shape.head_dim, false);
     v_panels_ = packed_layout(codes(Fold::kBlock, kBlock), shape.head_dim, kAttentionChunk, false);
-    scores_ = kernels::find_fn<kernels::QGemmFn>(Family::qgemm, variant_name(k_panels_.spec));
-    values_ = kernels::find_fn<kernels::QGemmFn>(Family::qgemm, variant_name(v_panels_.spec));
+    scores_ = kernels::find_fn(k_panels_.variant());
+    values_ = kernels::find_fn(v_panels_.variant());
     k_bytes_ = k_panels_.bytes(), v_bytes_ = v_panels_.bytes();
     v_scales_ = Buffer::allocate(n * kAttentionChunk * sizeof(float));
   }

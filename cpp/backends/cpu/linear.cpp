@@ -22,8 +22,8 @@ bool finite_f16(const uint16_t* x, size_t n) {
 /// Five ternary digits a byte if the best set that reads them is no lesser one than the best for two bits.
 bool packs_trits(const formats::CodeSpec& s) {
   if (!s.ternary) return false;
-  const kernels::Kernel* five = kernels::find(Family::qgemm, variant_name(s, true));
-  const kernels::Kernel* two = kernels::find(Family::qgemm, variant_name(s));
+  const kernels::Kernel* five = kernels::find(variant_of(s, true));
+  const kernels::Kernel* two = kernels::find(variant_of(s));
   for (const kernels::Isa& isa : kernels::isas()) {
     if (five && isa.name == std::string_view(five->isa)) return true;
     if (two && isa.name == std::string_view(two->isa)) return false;
@@ -170,7 +170,7 @@ Status Activations::reserve(size_t n_tokens, size_t max_depth, std::span<const W
     const int bits = w->layout.spec.bits;
     Form::Tables& tables = forms_[index(*w)].tables[bits - 1];
     if (tables.make) continue;
-    tables.make = kernels::find_fn<kernels::TablesFn>(Family::tables, bits == 1 ? "w1" : "w2");
+    tables.make = kernels::find_fn(kernels::TablesVariant{bits});
     tables.bytes = Buffer::allocate(std::min(n_tokens, kTokenBlock) *
                                     kernels::table_bytes(ceil_div(max_depth, 32), bits));
     if (tables.bytes.empty()) return oom;

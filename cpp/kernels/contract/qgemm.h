@@ -35,14 +35,15 @@
 
 namespace sterna::kernels {
 
-/// What a qgemm kernel is chosen by. Variant names: w<bits>[c][m]_<fold>[<sub>], c = codebook, m = has_min:
-/// "w4m_super32". Ternary codes, five in a byte: t5_row and t5_block.
+/// What a qgemm kernel is chosen by. variants.inc lists the variants that there are, with their names.
 struct QGemmVariant {
   int bits;
   Fold fold;
-  int sub;  ///< kSuper: 16 or 32; else 0.
-  bool has_min;
-  bool codebook;  ///< Codes pass through a 16-byte table (4 bits only).
+  int sub = 0;  ///< kSuper: 16 or 32; else 0.
+  bool has_min = false;
+  bool codebook = false;  ///< Codes pass through a 16-byte table (4 bits only).
+  bool trits = false;     ///< Ternary codes, five in a byte.
+  bool operator==(const QGemmVariant&) const = default;
 };
 
 struct QGemmArgs {

@@ -231,10 +231,11 @@ inline void streams(const QGemmArgs& g) {
   for (size_t p = P * step; p < n_panels; p++) stream<bits, fold, 1, T>(g, p, 1);
 }
 
-template <int bits, Fold fold>
-void by_lookup(const QGemmArgs& g) {
-  if (!g.tables || (g.n_tokens == 1 && g.n_chunks * bits > Streams::kMaxVectors / 2))
-    return run<v(bits, fold)>(g);
+template <QGemmVariant w>
+void table(const QGemmArgs& g) {
+  constexpr int bits = w.bits;
+  constexpr Fold fold = w.fold;
+  if (!g.tables || (g.n_tokens == 1 && g.n_chunks * bits > Streams::kMaxVectors / 2)) return run<w>(g);
   switch (g.n_tokens) {
     case 1:
       return streams<bits, fold, 1>(g);
@@ -250,11 +251,6 @@ void by_lookup(const QGemmArgs& g) {
     tiles_by_lookup<bits, fold, kLookupTokens>(
         g, p, n_panels - p < kLookupPanelBlock ? n_panels - p : kLookupPanelBlock, 0);
 }
-
-constexpr auto* w1_row_table = by_lookup<1, Fold::kRow>;
-constexpr auto* w2_row_table = by_lookup<2, Fold::kRow>;
-constexpr auto* w1_block_table = by_lookup<1, Fold::kBlock>;
-constexpr auto* w2_block_table = by_lookup<2, Fold::kBlock>;
 
 }  // namespace qgemm
 }  // namespace

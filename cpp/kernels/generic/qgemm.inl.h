@@ -318,6 +318,7 @@ inline void tokens(const QGemmArgs& g, size_t panel, size_t& token) {
 }
 
 template <QGemmVariant w>
+  requires(!w.trits)
 void run(const QGemmArgs& g) {
   // Outputs of a tile, as many as fill the registers: kTile with one integer sum each, half with sum and
   // float. Two kinds of integer sums and a float are too many for 8, but where there are 32 registers two
@@ -355,33 +356,6 @@ void run(const QGemmArgs& g) {
   if constexpr (full >= 8) sweep.template operator()<2>();
   sweep.template operator()<1>();
 }
-
-constexpr QGemmVariant v(int bits, Fold fold, int sub = 0, bool has_min = false, bool codebook = false) {
-  return {bits, fold, sub, has_min, codebook};
-}
-constexpr auto* w1_row = run<v(1, Fold::kRow)>;
-constexpr auto* w2_row = run<v(2, Fold::kRow)>;
-constexpr auto* w3_row = run<v(3, Fold::kRow)>;
-constexpr auto* w4_row = run<v(4, Fold::kRow)>;
-constexpr auto* w4c_row = run<v(4, Fold::kRow, 0, false, true)>;
-constexpr auto* w5_row = run<v(5, Fold::kRow)>;
-constexpr auto* w6_row = run<v(6, Fold::kRow)>;
-constexpr auto* w8_row = run<v(8, Fold::kRow)>;
-constexpr auto* w1_block = run<v(1, Fold::kBlock)>;
-constexpr auto* w2_block = run<v(2, Fold::kBlock)>;
-constexpr auto* w3_block = run<v(3, Fold::kBlock)>;
-constexpr auto* w4_block = run<v(4, Fold::kBlock)>;
-constexpr auto* w4m_block = run<v(4, Fold::kBlock, 0, true)>;
-constexpr auto* w4c_block = run<v(4, Fold::kBlock, 0, false, true)>;
-constexpr auto* w5_block = run<v(5, Fold::kBlock)>;
-constexpr auto* w5m_block = run<v(5, Fold::kBlock, 0, true)>;
-constexpr auto* w6_block = run<v(6, Fold::kBlock)>;
-constexpr auto* w8_block = run<v(8, Fold::kBlock)>;
-constexpr auto* w2m_super16 = run<v(2, Fold::kSuper, 16, true)>;
-constexpr auto* w3_super16 = run<v(3, Fold::kSuper, 16)>;
-constexpr auto* w4m_super32 = run<v(4, Fold::kSuper, 32, true)>;
-constexpr auto* w5m_super32 = run<v(5, Fold::kSuper, 32, true)>;
-constexpr auto* w6_super16 = run<v(6, Fold::kSuper, 16)>;
 
 }  // namespace qgemm
 }  // namespace

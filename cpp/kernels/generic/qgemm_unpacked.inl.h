@@ -162,23 +162,5 @@ void unpacked(const QGemmArgs& g) {
       unpacked_pass<w>(g, p, t, g.n_tokens - t < kPassTokens ? g.n_tokens - t : kPassTokens);
 }
 
-constexpr auto* w1_row_unpacked = unpacked<v(1, Fold::kRow)>;
-constexpr auto* w2_row_unpacked = unpacked<v(2, Fold::kRow)>;
-constexpr auto* w4_row_unpacked = unpacked<v(4, Fold::kRow)>;
-constexpr auto* w8_row_unpacked = unpacked<v(8, Fold::kRow)>;
-constexpr auto* w1_block_unpacked = unpacked<v(1, Fold::kBlock)>;
-constexpr auto* w2_block_unpacked = unpacked<v(2, Fold::kBlock)>;
-constexpr auto* w4_block_unpacked = unpacked<v(4, Fold::kBlock)>;
-constexpr auto* w4m_block_unpacked = unpacked<v(4, Fold::kBlock, 0, true)>;
-constexpr auto* w4c_block_unpacked = unpacked<v(4, Fold::kBlock, 0, false, true)>;
-constexpr auto* w5_block_unpacked = unpacked<v(5, Fold::kBlock)>;
-constexpr auto* w5m_block_unpacked = unpacked<v(5, Fold::kBlock, 0, true)>;
-constexpr auto* w8_block_unpacked = unpacked<v(8, Fold::kBlock)>;
-constexpr auto* w2m_super16_unpacked = unpacked<v(2, Fold::kSuper, 16, true)>;
-constexpr auto* w3_super16_unpacked = unpacked<v(3, Fold::kSuper, 16)>;
-constexpr auto* w4m_super32_unpacked = unpacked<v(4, Fold::kSuper, 32, true)>;
-constexpr auto* w5m_super32_unpacked = unpacked<v(5, Fold::kSuper, 32, true)>;
-constexpr auto* w6_super16_unpacked = unpacked<v(6, Fold::kSuper, 16)>;
-
 }  // namespace qgemm
 }  // namespace
