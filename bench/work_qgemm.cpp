@@ -5,7 +5,8 @@
 #include "backends/cpu/choice.h"
 #include "kernels/contract/qgemm.h"
 #include "kernels/contract/tables.h"
-#include "packing/panels.h"
+#include "kernels/registry.h"
+#include "packing/example.h"
 #include "work.h"
 
 namespace sterna::bench {
@@ -13,15 +14,17 @@ namespace sterna::bench {
 Work work_qgemm(const kernels::Kernel& kernel, const Case& c) {
   const size_t tokens = c.tokens;
   Weights& weights = c.weights;
-  formats::CodeSpec spec = cpu::example_spec(*kernels::qgemm_variant(kernel.variant));
+  const kernels::QGemmVariant variant = *kernels::qgemm_variant(kernel.variant);
+  const cpu::Packing& packing = cpu::packing_of(variant);
+  formats::CodeSpec spec = cpu::example_spec(variant);
   // The block sizes of the usual formats: Q1_0 128, TQ2_0 and the K formats 256, all others 32.
   if (spec.fold == Fold::kBlock) spec.block = spec.bits == 1 ? 128 : spec.bits == 2 ? 256 : 32;
   const size_t block = spec.block ? spec.block : 32,
                depth = std::max<size_t>(1, c.shape.depth / block) * block;
   const size_t n_blocks = spec.block ? depth / block : 1, n_sums = spec.sub ? depth / spec.sub : n_blocks;
-  const size_t panel_bytes = cpu::packed_layout(spec, 16, depth, false, spec.ternary).panel_bytes;
+  const size_t panel_bytes = packing.layout(spec, 16, depth, false).panel_bytes;
   const size_t n_rows = std::min(c.shape.rows, kMaxMatrixBytes / panel_bytes * 16);
-  const cpu::PackedLayout layout = cpu::packed_layout(spec, n_rows, depth, false, spec.ternary);
+  const cpu::PackedLayout layout = packing.layout(spec, n_rows, depth, false);
 
   weights.resize(layout.bytes(), c.cold_mb);
   for (size_t i = 0; i < weights.copies() * layout.n_panels; ++i) {
@@ -43,18 +46,15 @@ Work work_qgemm(const kernels::Kernel& kernel, const Case& c) {
   in->a_sum.assign(tokens * n_sums, 5);
   in->out.resize(tokens * n_rows);
 
-  kernels::QGemmArgs a = layout.args(nullptr);
-  a.act = in->act.data(), a.act_stride = depth;
-  a.a_scale = in->a_scale.data(), a.a_scale_stride = n_blocks;
-  a.a_sum = in->a_sum.data(), a.a_sum_stride = n_sums;
-  a.out = in->out.data(), a.out_stride = n_rows, a.n_rows = n_rows, a.n_tokens = tokens;
-  a.n_streams = c.streams;
+  kernels::QGemmArgs a = layout.args(
+      nullptr, {in->act.data(), depth, in->a_scale.data(), n_blocks, in->a_sum.data(), n_sums, tokens},
+      {in->out.data(), n_rows, n_rows, c.streams});
   if (kernels::looks_up(kernel)) {  // made once for all matrices: not part of the time
     a.table_bytes = kernels::table_bytes(a.n_chunks, spec.bits);
     in->tables = Buffer::allocate(tokens * a.table_bytes);
     for (size_t t = 0; t < tokens; ++t)
-      cpu::make_tables(in->act.data() + t * depth, a.n_chunks, spec.bits,
-                       in->tables.data() + t * a.table_bytes);
+      kernels::make_tables(in->act.data() + t * depth, a.n_chunks, spec.bits,
+                           in->tables.data() + t * a.table_bytes);
     a.tables = in->tables.data();
   }
   const auto fn = kernels::as<kernels::QGemmFn>(kernel);

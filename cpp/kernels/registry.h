@@ -46,6 +46,11 @@ inline TablesFn* find_fn(const TablesVariant& variant) {
   const Kernel* k = find(variant);
   return k ? as<TablesFn>(*k) : nullptr;
 }
+/// Makes the tables that kernels for codes of `bits` bits, 1 or 2, look up for a row of activations:
+/// table_bytes() at `to`.
+inline void make_tables(const int8_t* act, size_t n_chunks, int bits, uint8_t* to) {
+  find_fn(TablesVariant{bits})({act, n_chunks, tables_at(to, n_chunks, bits)});
+}
 
 /// Whether force_isa() or STERNA_ISA restricts the choice.
 bool isa_is_forced();

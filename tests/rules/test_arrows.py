@@ -21,7 +21,7 @@ ARROWS = {
     "cpp/machine": [BASE, PUBLIC],
     "cpp/threads": ["cpp/machine", BASE, PUBLIC],
     "cpp/formats": [BASE],
-    "cpp/packing": ["cpp/formats", *KERNELS, BASE],
+    "cpp/packing": ["cpp/formats", "cpp/kernels/contract", BASE],
     "cpp/kernels/contract": [BASE],
     "cpp/kernels/generic": ["cpp/kernels/contract", BASE],
     "cpp/kernels/names": ["cpp/kernels/contract"],

@@ -9,7 +9,7 @@
 #include "kernels/contract/elementwise.h"
 #include "kernels/contract/qgemm.h"
 #include "machine/memory.h"
-#include "packing/panels.h"
+#include "packing/packing.h"
 #include "sterna/status.h"
 
 namespace sterna::cpu {

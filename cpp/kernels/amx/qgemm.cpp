@@ -140,23 +140,20 @@ inline I integer(const QGemmArgs& g, const int32_t* sum, int32_t a_sum) {
   return scaled<mul>(I{_mm512_load_si512(sum)}) - I::set1(g.zero * a_sum);
 }
 
-/// Folds the integer sums of block b, which begin at token t, into y; the arithmetic of base/fold.h.
+/// Folds the integer sums of block b, which begin at token t, into y; by fold.inl.h.
 template <QGemmVariant w>
-inline void fold_block(const QGemmArgs& g, const Place& at, size_t b, size_t t, const Sums<int32_t>& sums,
-                       Sums<float>& y) {
+inline void fold_tile(const QGemmArgs& g, const Place& at, size_t b, size_t t, const Sums<int32_t>& sums,
+                      Sums<float>& y) {
   const size_t scale_bytes = g.f32_scales ? 64 : 32, meta_bytes = scale_bytes * (w.has_min ? 2 : 1);
   for (int p = 0; p < 2; p++) {
     const uint8_t* meta = g.panels + at.panel[p] * g.panel_bytes + meta_of_block(g, b, meta_bytes);
-    const F d = load_scale(meta, g.f32_scales);
-    F m = F::zero();
-    if constexpr (w.has_min) m = load_scale(meta + scale_bytes, g.f32_scales);
+    const Scales scale = load_scales<w>(meta, scale_bytes);
     for (size_t i = 0; i < 16; i++) {
       const int32_t a_sum = g.a_sum[(t + i) * g.a_sum_stride + b];
-      const F s = F::set1(g.a_scale[(t + i) * g.a_scale_stride + b]);
-      F sum = b ? F::load(y[i][p]) : F::zero();
-      sum = fma(to_float(integer<w>(g, sums[i][p], a_sum)), d * s, sum);
-      if constexpr (w.has_min) sum = fma(F::set1(float(a_sum)), m * s, sum);
-      sum.store(y[i][p]);
+      const F before = b ? F::load(y[i][p]) : F::zero();
+      fold_block<w>(before, integer<w>(g, sums[i][p], a_sum), I::zero(), a_sum, scale,
+                    g.a_scale[(t + i) * g.a_scale_stride + b])
+          .store(y[i][p]);
     }
   }
 }
@@ -178,7 +175,7 @@ inline void add_slab(const QGemmArgs& g, const Place& at, const Slab& slab, size
       multiply<M>(act, g.act_stride, slab, c, g.block_chunks, step);
       store_sums<M>(of_block);
       for (int i = 0; i < M; i++)
-        fold_block<w>(g, at, (at.chunk + c) / g.block_chunks, token[i], of_block[i], sums[i]);
+        fold_tile<w>(g, at, (at.chunk + c) / g.block_chunks, token[i], of_block[i], sums[i]);
     }
   }
 }
@@ -190,8 +187,8 @@ inline void write(const QGemmArgs& g, const Place& at, size_t token, const Sums<
       F y;
       if constexpr (w.fold == Fold::kRow) {
         const F s = F::load(reinterpret_cast<const float*>(g.panels + at.panel[p] * g.panel_bytes));
-        y = to_float(integer<w>(g, sums[i][p], g.a_sum[(token + i) * g.a_sum_stride])) *
-            (s * F::set1(g.a_scale[(token + i) * g.a_scale_stride]));
+        y = fold_row(integer<w>(g, sums[i][p], g.a_sum[(token + i) * g.a_sum_stride]), s,
+                     g.a_scale[(token + i) * g.a_scale_stride]);
       } else {
         y = F::load(sums[i][p]);
       }

@@ -46,7 +46,8 @@ struct QGemmVariant {
   bool operator==(const QGemmVariant&) const = default;
 };
 
-struct QGemmArgs {
+/// The weights: what a packing says (PackedLayout::args()).
+struct QGemmPanels {
   const uint8_t* panels;  ///< First panel.
   size_t panel_bytes;
   size_t group_blocks;      ///< 1 or 2; row fold: 1.
@@ -57,22 +58,32 @@ struct QGemmArgs {
   int32_t zero;             ///< 0 if the super fold has minima.
   const uint8_t* codebook;  ///< 16 bytes, or null.
   bool f32_scales;          ///< d, m are f32 (block fold only).
-  const int8_t* act;        ///< First token's row.
-  size_t act_stride;        ///< Bytes between tokens.
+};
+
+/// The activations, one row per token.
+struct QGemmRows {
+  const int8_t* act;  ///< First token's row.
+  size_t act_stride;  ///< Bytes between tokens.
   const float* a_scale;
   size_t a_scale_stride;  ///< Elements between tokens.
   const int32_t* a_sum;
   size_t a_sum_stride;  ///< Elements between tokens.
-  float* out;           ///< out[t * out_stride + r].
-  size_t out_stride;
-  size_t n_rows;  ///< Rows to write, from the first panel's first row; the last panel may be cut.
   size_t n_tokens;
-  size_t n_streams =
-      4;  ///< One token: panels to walk side by side, 2 or 4; what this machine's memory likes.
   const uint8_t* tables = nullptr;  ///< Of the first token's row (tables.h), or null: kernels that would look
                                     ///< up, multiply.
   size_t table_bytes = 0;           ///< Between tokens.
 };
+
+/// What to compute: rows of the matrix from the first panel's first row on.
+struct QGemmOut {
+  float* out;  ///< out[t * out_stride + r].
+  size_t out_stride;
+  size_t n_rows;  ///< The last panel may be cut.
+  size_t n_streams =
+      4;  ///< One token: panels to walk side by side, 2 or 4; what this machine's memory likes.
+};
+
+struct QGemmArgs : QGemmPanels, QGemmRows, QGemmOut {};
 
 using QGemmFn = void(const QGemmArgs&);
 

@@ -99,9 +99,9 @@ struct Blocks {
   F scale(const uint8_t* p) const { return load_scale(p, scale_bytes == 64); }
   /// The block's term, added to y, by the arithmetic of base/fold.h.
   F fold_in(F y, I sum, int32_t rest, F scale, size_t token, size_t b) const {
-    const F dot = to_float(scaled<kMul>(sum) + I::set1(rest));
-    const F s = scale * F::set1(g.a_scale[token * g.a_scale_stride + b]);
-    return fold == Fold::kRow ? dot * s : fma(dot, s, y);
+    const I whole = scaled<kMul>(sum) + I::set1(rest);
+    const float a_scale = g.a_scale[token * g.a_scale_stride + b];
+    return fold == Fold::kRow ? fold_row(whole, scale, a_scale) : fold_sum(y, whole, scale, F::set1(a_scale));
   }
   /// From a panel's start to a block's codes and scales.
   size_t codes_at(size_t b) const { return codes_of_block(g, b, 64 * lines); }

@@ -89,10 +89,9 @@ __attribute__((noinline)) void tile_of_trits(const QGemmArgs& g, size_t panel, s
       const F d = load_scale(base + p * to_next + meta_of_block(g, b, scale_bytes), scale_bytes == 64);
 #pragma GCC unroll 16
       for (int n = 0; n < N; n++) {
-        const F dot =
-            to_float(sum_of_planes<kTwoBits, L>(acc[n][p]) - I::set1(g.zero * a_sum[n * g.a_sum_stride + b]));
-        const F scale = d * F::set1(a_scale[n * g.a_scale_stride + b]);
-        y[n][p] = row ? dot * scale : fma(dot, scale, y[n][p]);
+        const I sum = sum_of_planes<kTwoBits, L>(acc[n][p]) - I::set1(g.zero * a_sum[n * g.a_sum_stride + b]);
+        const float s = a_scale[n * g.a_scale_stride + b];
+        y[n][p] = row ? fold_row(sum, d, s) : fold_sum(y[n][p], sum, d, F::set1(s));
       }
     }
   }

@@ -3,7 +3,7 @@
 #include "kernels/names.h"
 #include "kernels/registry.h"
 #include "kernels/selftest/families.h"
-#include "packing/panels.h"
+#include "packing/example.h"
 
 namespace sterna::kernels::selftest {
 namespace {
@@ -36,7 +36,7 @@ std::vector<float> qgemm(QGemmFn* fn, std::string_view variant) {
   const QGemmVariant* typed = qgemm_variant(variant);
   if (!typed) return {};
   const formats::CodeSpec s = cpu::example_spec(*typed);
-  const cpu::PackedLayout l = cpu::packed_layout(s, kRows, kDepth, false, s.ternary);
+  const cpu::PackedLayout l = cpu::packing_of(*typed).layout(s, kRows, kDepth, false);
   Random r(1);
   const std::vector<Line> panels = pack(l, r);
   const auto act = bytes<int8_t>(r, kTokens * kDepth, 255);
@@ -50,18 +50,13 @@ std::vector<float> qgemm(QGemmFn* fn, std::string_view variant) {
   uint8_t* const room = lines[0].bytes;
   if (tables)
     for (size_t t = 0; t < kTokens; t++)
-      cpu::make_tables(act.data() + t * kDepth, l.n_chunks, s.bits, room + t * tables);
+      make_tables(act.data() + t * kDepth, l.n_chunks, s.bits, room + t * tables);
   std::vector<float> out(kTokens * kRows);
-  QGemmArgs g = l.args(panels[0].bytes);
-  g.table_bytes = tables;
-  g.act_stride = kDepth, g.a_scale_stride = n_blocks(s), g.a_sum_stride = n_subs(s);
-  g.out_stride = g.n_rows = kRows;
-  for (size_t t = 0, n = 1; t < kTokens; t += n, n = kTokens - t) {  // one token, then the rest together
-    g.act = act.data() + t * kDepth, g.a_scale = a_scale.data() + t * n_blocks(s);
-    g.tables = tables ? room + t * tables : nullptr;
-    g.a_sum = sums.data() + t * n_subs(s), g.out = out.data() + t * kRows, g.n_tokens = n;
-    fn(g);
-  }
+  for (size_t t = 0, n = 1; t < kTokens; t += n, n = kTokens - t)  // one token, then the rest together
+    fn(l.args(panels[0].bytes,
+              {act.data() + t * kDepth, kDepth, a_scale.data() + t * n_blocks(s), n_blocks(s),
+               sums.data() + t * n_subs(s), n_subs(s), n, tables ? room + t * tables : nullptr, tables},
+              {out.data() + t * kRows, kRows, kRows}));
   return out;
 }
 
