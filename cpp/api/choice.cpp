@@ -7,7 +7,7 @@
 
 #include "base/checked_math.h"
 #include "base/public_call.h"
-#include "packing/panels.h"
+#include "packing/example.h"
 #include "sterna/choice.h"
 
 namespace sterna {
@@ -27,11 +27,11 @@ Status set_kernel_choice(std::string_view mode) {
 Result<KernelExplanation> explain_kernels(std::string_view variant, size_t rows, size_t depth,
                                           std::span<const size_t> n_tokens) {
   return public_call("explain", [&](FloatEnvironment&) -> Result<KernelExplanation> {
-    const std::string name(variant);
-    if (!kernels::find(kernels::Family::qgemm, name))
+    const kernels::QGemmVariant* typed = kernels::qgemm_variant(variant);
+    if (!typed)
       return Status(Code::kUnsupported,
-                    "[explain] unknown variant '" + name + "'; sterna kernels lists them");
-    const formats::CodeSpec spec = cpu::example_spec(name);
+                    "[explain] unknown variant '" + std::string(variant) + "'; sterna kernels lists them");
+    const formats::CodeSpec spec = cpu::example_spec(*typed);
     const size_t step = spec.block ? spec.block : 1;
     uint64_t n;
     if (rows == 0 || depth == 0 || depth % step || (!spec.block && depth > kMaxSum) ||
@@ -42,9 +42,9 @@ Result<KernelExplanation> explain_kernels(std::string_view variant, size_t rows,
     for (const size_t t : n_tokens)
       if (t < 1 || t > kMaxTokens) return bad("tokens, got " + std::to_string(t) + ", expected 1 to 4096");
 
-    const cpu::PackedLayout layout = cpu::packed_layout(spec, rows, depth, false, spec.ternary);
+    const cpu::PackedLayout layout = cpu::packing_of(*typed).layout(spec, rows, depth, false);
     STERNA_ASSIGN(const cpu::Choice choice, cpu::choose(layout));
-    const auto kernels = cpu::plausible(name);
+    const auto kernels = cpu::plausible(variant);
     const double bytes = double(layout.bytes());
     KernelExplanation result{choice.why, {}};
     for (const size_t t : n_tokens) {

@@ -99,8 +99,7 @@ constexpr decltype(OptionInfo::value) default_value(auto... value) {
 constexpr OptionInfo kOptions[] = {
 #define STERNA_OPTION(call, type, name, value, ...) \
   {call, #name, type_name<type>(), default_value<type>(value), __VA_ARGS__},
-#define STERNA_LOAD_OPTION(type, name, value, ...) \
-  STERNA_OPTION("load", type, name, value, __VA_ARGS__)
+#define STERNA_LOAD_OPTION(type, name, value, ...) STERNA_OPTION("load", type, name, value, __VA_ARGS__)
 #define STERNA_GENERATE_OPTION(type, name, value, ...) \
   STERNA_OPTION("generate", type, name, value, __VA_ARGS__)
 #include "sterna/options.inc"

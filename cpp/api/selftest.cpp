@@ -12,8 +12,8 @@ Status list_kernels(const std::function<void(const KernelInfo&)>& visit) {
     const auto callback = env.outside(visit);
     for (const kernels::Isa& isa : kernels::isas())
       for (const kernels::Kernel* k : isa.kernels)
-        callback({kernels::full_name(*k), k->family_name, k->variant, k->isa, isa.supported(),
-                  kernels::find(k->family, k->variant) == k});
+        callback({kernels::full_name(*k), kernels::family_name(k->family), k->variant, k->isa,
+                  isa.supported(), kernels::find(k->family, k->variant) == k});
     return {};
   });
 }

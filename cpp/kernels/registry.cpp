@@ -118,8 +118,13 @@ const Kernel* find(Family family, std::string_view variant) {
   return found;
 }
 
-std::string full_name(const Kernel& k) {
-  return std::string(k.family_name) + "_" + k.variant + (*k.algorithm ? "_" : "") + k.algorithm + "_" + k.isa;
+const Kernel* find(const QGemmVariant& variant) {
+  const char* name = name_of(variant);
+  return name ? find(Family::qgemm, name) : nullptr;
+}
+const Kernel* find(const TablesVariant& variant) {
+  const char* name = name_of(variant);
+  return name ? find(Family::tables, name) : nullptr;
 }
 
 bool is_active(std::string_view name) { return position(name) >= first_active(); }

@@ -22,8 +22,8 @@ class ThreadPool {
 
   /// Calls task(i) or task(i, thread) for i = 0 .. n-1 (n < 2^32), each once, and returns when all are done.
   /// thread < size() says who calls, for scratch memory; the caller of run() is 0. Calls from several threads
-  /// take turns; none may come from a task. In a forked child, where the other threads do not exist, the caller
-  /// does all. Where a task has no memory, std::bad_alloc comes out of run(), after all other tasks.
+  /// take turns; none may come from a task. In a forked child, where the other threads do not exist, the
+  /// caller does all. Where a task has no memory, std::bad_alloc comes out of run(), after all other tasks.
   template <class Task>
   void run(size_t n, Task&& task) {
     using T = std::remove_reference_t<Task>;

@@ -22,6 +22,9 @@ inline std::string title(const kernels::Kernel& k) { return kernels::full_name(k
 /// The instruction sets that this machine can run, best first, found without the library's own detection.
 std::vector<std::string> isas_of_cpu();
 
+/// Which families have a test of this kind; see KernelsOf.
+bool record_conformance_test(kernels::Family family);
+
 /// The kernels of one family that this machine can run or emulate, and the record of which of them ran.
 class Kernels {
  public:
@@ -60,6 +63,13 @@ class Kernels {
     bool failed = false;  ///< One report per kernel is enough.
   };
   std::vector<Entry> entries_;
+};
+
+/// The same, and at the start of the program the record that this family has a conformance test.
+template <kernels::Family family>
+struct KernelsOf : Kernels {
+  KernelsOf() : Kernels(family) { (void)recorded; }
+  static inline const bool recorded = record_conformance_test(family);
 };
 
 /// Equal bits on every machine, which the standard distributions do not promise (splitmix64).

@@ -89,7 +89,7 @@ reference::Partial random_partial(size_t head_dim, uint64_t seed) {
 TEST_SUITE_BEGIN("kernels");
 
 TEST_CASE("kernels: attention equals the reference") {
-  Kernels all(kernels::Family::attention);
+  KernelsOf<kernels::Family::attention> all;
   REQUIRE(all.variants() == std::vector<std::string>{"f16"});
   for (size_t positions : {1, 2, 3, 15, 16, 17, 100, 254, 255, 256}) {
     for (size_t head_dim : {1, 2, 7, 16, 24, 33, 64, 80, 128, 256, 512}) {
@@ -110,7 +110,7 @@ TEST_CASE("kernels: attention equals the reference") {
 }
 
 TEST_CASE("kernels: merge equals the reference") {
-  Kernels all(kernels::Family::merge);
+  KernelsOf<kernels::Family::merge> all;
   REQUIRE(all.variants() == std::vector<std::string>{"f32"});
   for (size_t head_dim : {1, 7, 16, 33, 128, 512}) {
     for (size_t n : {1, 2, 3, 9}) {
@@ -148,7 +148,7 @@ TEST_CASE("kernels: merge equals the reference") {
 }
 
 TEST_CASE("kernels: weigh equals the reference") {
-  Kernels all(kernels::Family::weigh);
+  KernelsOf<kernels::Family::weigh> all;
   REQUIRE(all.variants() == std::vector<std::string>{"f32"});
   for (Floats kind : {Floats::kRandom, Floats::kZeros, Floats::kDenormals, Floats::kMixed}) {
     for (size_t n : {1, 2, 15, 16, 17, 40, 255, 256}) {

@@ -8,6 +8,8 @@
 #include <set>
 
 #include "conformance/kernel_cases.h"
+#include "formats/format.h"
+#include "packing/packing.h"
 
 #if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
@@ -73,7 +75,17 @@ static bool is_partial(const std::string& isa) {
 }
 
 /// Variants of packings that only some sets read; the packer asks for them.
-static bool is_optional(const std::string& variant) { return variant.rfind("t5_", 0) == 0; }
+static bool is_optional(const std::string& variant) {
+  const kernels::QGemmVariant* v = kernels::qgemm_variant(variant);
+  return v && v->trits;
+}
+
+/// Not a static object of its own: those of other files are made in any order.
+static std::set<kernels::Family>& tested_families() {
+  static std::set<kernels::Family> families;
+  return families;
+}
+bool record_conformance_test(kernels::Family family) { return tested_families().insert(family).second; }
 
 Kernels::Kernels(kernels::Family family) {
   for (const kernels::Isa& isa : kernels::isas()) {
@@ -183,26 +195,6 @@ std::string OutputRectangle::describe(size_t t, size_t r, float got, float expec
 
 namespace {
 
-bool known_family(kernels::Family f) {
-  using kernels::Family;
-  switch (f) {
-    case Family::qgemm:
-    case Family::fgemm:
-    case Family::tables:
-    case Family::quantize:
-    case Family::rmsnorm:
-    case Family::rope:
-    case Family::softmax:
-    case Family::attention:
-    case Family::merge:
-    case Family::weigh:
-    case Family::glu:
-    case Family::add:
-      return true;
-  }
-  return false;
-}
-
 TEST_SUITE_BEGIN("kernels");
 
 TEST_CASE("kernels: every instruction set of this machine is in the lists, and scalar is always there") {
@@ -218,10 +210,9 @@ TEST_CASE("kernels: every instruction set of this machine is in the lists, and s
       MESSAGE("not supported by this machine, not tested: " << name << " (" << needs << ")");
     std::set<std::pair<std::string, std::string>> seen;
     for (const kernels::Kernel* k : isa.kernels) {
-      CHECK_MESSAGE(seen.insert({std::string(k->family_name) + "_" + k->variant, k->algorithm}).second,
+      CHECK_MESSAGE(seen.insert({kernels::base_name(*k), k->algorithm}).second,
                     "listed twice: " << title(*k));
       CHECK_MESSAGE(k->isa == name, title(*k) << " is in the list of " << name);
-      CHECK_MESSAGE(known_family(k->family), "no conformance test for the family of " << title(*k));
       CHECK_MESSAGE((k->fn != nullptr), "no function: " << title(*k));
     }
   }
@@ -241,7 +232,8 @@ TEST_CASE("kernels: each instruction set has every kernel that scalar has") {
   using Key = std::pair<std::string, std::string>;
   std::map<std::string, std::set<Key>> lists;
   for (const kernels::Isa& isa : kernels::isas()) {
-    for (const kernels::Kernel* k : isa.kernels) lists[isa.name].insert({k->family_name, k->variant});
+    for (const kernels::Kernel* k : isa.kernels)
+      lists[isa.name].insert({kernels::family_name(k->family), k->variant});
   }
   CHECK(!lists["scalar"].empty());
   for (const auto& [isa, list] : lists) {
@@ -255,31 +247,34 @@ TEST_CASE("kernels: each instruction set has every kernel that scalar has") {
   }
 }
 
-TEST_CASE("kernels: the lists have the variants that formats and models need") {
-  const std::pair<kernels::Family, const char*> kNeeded[] = {
-      {kernels::Family::fgemm, "f32"},         {kernels::Family::fgemm, "f16"},
-      {kernels::Family::fgemm, "bf16"},        {kernels::Family::quantize, "row"},
-      {kernels::Family::quantize, "block"},    {kernels::Family::rmsnorm, "f32"},
-      {kernels::Family::rope, "neox"},         {kernels::Family::rope, "norm"},
-      {kernels::Family::softmax, "f32"},       {kernels::Family::attention, "f16"},
-      {kernels::Family::merge, "f32"},         {kernels::Family::weigh, "f32"},
-      {kernels::Family::glu, "silu"},          {kernels::Family::glu, "relu2"},
-      {kernels::Family::glu, "gelu"},          {kernels::Family::add, "f32"},
-      {kernels::Family::qgemm, "w1_row"},      {kernels::Family::qgemm, "w2_row"},
-      {kernels::Family::qgemm, "w3_row"},      {kernels::Family::qgemm, "w4_row"},
-      {kernels::Family::qgemm, "w4c_row"},     {kernels::Family::qgemm, "w5_row"},
-      {kernels::Family::qgemm, "w6_row"},      {kernels::Family::qgemm, "w8_row"},
-      {kernels::Family::qgemm, "w3_block"},    {kernels::Family::qgemm, "w6_block"},
-      {kernels::Family::qgemm, "w1_block"},    {kernels::Family::qgemm, "w2_block"},
-      {kernels::Family::qgemm, "w4_block"},    {kernels::Family::qgemm, "w4m_block"},
-      {kernels::Family::qgemm, "w5_block"},    {kernels::Family::qgemm, "w5m_block"},
-      {kernels::Family::qgemm, "w8_block"},    {kernels::Family::qgemm, "w4c_block"},
-      {kernels::Family::qgemm, "w2m_super16"}, {kernels::Family::qgemm, "w3_super16"},
-      {kernels::Family::qgemm, "w4m_super32"}, {kernels::Family::qgemm, "w5m_super32"},
-      {kernels::Family::qgemm, "w6_super16"}};
-  for (const auto& [family, variant] : kNeeded) {
-    CHECK_MESSAGE(kernels::find(family, variant) != nullptr,
-                  "no kernel for variant " << std::string(variant));
+TEST_CASE("kernels: every family has a conformance test, every listed variant a kernel, and no other") {
+#define STERNA_FAMILY(name, function, what) \
+  CHECK_MESSAGE(tested_families().count(kernels::Family::name), "no conformance test for " #name);
+#include "kernels/contract/families.inc"
+#undef STERNA_FAMILY
+  std::set<std::string> listed;
+  for (const kernels::Variant& v : kernels::all_variants()) {
+    listed.insert(std::string(kernels::family_name(v.family)) + "_" + v.name);
+    CHECK_MESSAGE(kernels::find(v.family, v.name) != nullptr, "no kernel for " << v.name);
+  }
+  for (const kernels::Isa& isa : kernels::isas())
+    for (const kernels::Kernel* k : isa.kernels)
+      CHECK_MESSAGE(listed.count(kernels::base_name(*k)), "not in variants.inc: " << title(*k));
+}
+
+TEST_CASE("kernels: every format has kernels, its packings and the rows that it is multiplied with") {
+  using kernels::Family;
+  for (const formats::Format* f : formats::all()) {
+    CAPTURE(f->name);
+    if (f->codes.fold == Fold::kFloat) continue;
+    size_t accepted = 0;
+    for (const cpu::Packing* p : cpu::packings()) {
+      if (!p->accepts(f->codes)) continue;
+      accepted++;
+      CHECK_MESSAGE(kernels::find(p->variant(f->codes)) != nullptr, "no kernel for its packing " << p->name);
+    }
+    CHECK(accepted == (f->codes.ternary ? 2 : 1));
+    CHECK(kernels::find(Family::quantize, f->codes.block ? "block" : "row") != nullptr);
   }
 }
 

@@ -48,7 +48,7 @@ std::string verify_input(Guarded<float>& x, const std::vector<float>& before) {
 TEST_SUITE_BEGIN("kernels");
 
 TEST_CASE("kernels: rmsnorm equals the reference") {
-  Kernels all(kernels::Family::rmsnorm);
+  KernelsOf<kernels::Family::rmsnorm> all;
   for (const std::string& variant : all.variants()) {
     REQUIRE_MESSAGE(variant == "f32", "no conformance test for rmsnorm " << variant);
     Guarded<float> gx(2560), gw(2560), gy(2560);
@@ -76,7 +76,7 @@ TEST_CASE("kernels: rmsnorm equals the reference") {
 }
 
 TEST_CASE("kernels: rope equals the reference") {
-  Kernels all(kernels::Family::rope);
+  KernelsOf<kernels::Family::rope> all;
   for (const std::string& variant : all.variants()) {
     REQUIRE_MESSAGE((variant == "neox" || variant == "norm"), "no conformance test for rope " << variant);
     Guarded<float> gx(256), gcos(128), gsin(128);
@@ -109,7 +109,7 @@ TEST_CASE("kernels: rope equals the reference") {
 }
 
 TEST_CASE("kernels: softmax equals the reference") {
-  Kernels all(kernels::Family::softmax);
+  KernelsOf<kernels::Family::softmax> all;
   for (const std::string& variant : all.variants()) {
     REQUIRE_MESSAGE(variant == "f32", "no conformance test for softmax " << variant);
     Guarded<float> gx(4096), gy(4096);
@@ -152,7 +152,7 @@ TEST_CASE("kernels: softmax equals the reference") {
 }
 
 TEST_CASE("kernels: glu equals the reference") {
-  Kernels all(kernels::Family::glu);
+  KernelsOf<kernels::Family::glu> all;
   const std::map<std::string, float (*)(float)> activations{
       {"silu", reference::silu}, {"relu2", reference::relu2}, {"gelu", reference::gelu}};
   for (const std::string& variant : all.variants()) {
@@ -191,7 +191,7 @@ TEST_CASE("kernels: glu equals the reference") {
 }
 
 TEST_CASE("kernels: add equals the reference") {
-  Kernels all(kernels::Family::add);
+  KernelsOf<kernels::Family::add> all;
   for (const std::string& variant : all.variants()) {
     REQUIRE_MESSAGE(variant == "f32", "no conformance test for add " << variant);
     Guarded<float> gx(2560), gy(2560);

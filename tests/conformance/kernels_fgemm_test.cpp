@@ -90,7 +90,7 @@ void run_shape(Kernels& all, const std::string& variant, const Shape& s, Floats 
 TEST_SUITE_BEGIN("kernels");
 
 TEST_CASE("kernels: fgemm equals the reference") {
-  Kernels all(kernels::Family::fgemm);
+  KernelsOf<kernels::Family::fgemm> all;
   for (const std::string& variant : all.variants()) {
     REQUIRE_MESSAGE((variant == "f32" || variant == "f16" || variant == "bf16"),
                     "no conformance test for fgemm " << variant);

@@ -1,35 +1,16 @@
 // The data of qgemm_cases.h, and a check that the oracle itself computes the product it claims to compute.
 #include <cmath>
 #include <cstdio>
+#include <set>
 
 #include "conformance/qgemm_cases.h"
 
 namespace sterna::testing {
 
-std::optional<QVariant> parse_qgemm_variant(const std::string& name) {
-  if (name == "t5_row") return QVariant{2, false, false, Fold::kRow, 0, true};
-  if (name == "t5_block") return QVariant{2, false, false, Fold::kBlock, 0, true};
-  for (int bits : {1, 2, 3, 4, 5, 6, 8}) {
-    for (bool codebook : {false, true}) {
-      for (bool has_min : {false, true}) {
-        const std::string head =
-            "w" + std::to_string(bits) + (codebook ? "c" : "") + (has_min ? "m" : "") + "_";
-        if (name == head + "row" && !has_min) return QVariant{bits, codebook, false, Fold::kRow, 0};
-        if (name == head + "block") return QVariant{bits, codebook, has_min, Fold::kBlock, 0};
-        for (size_t sub : {16, 32}) {
-          if (name == head + "super" + std::to_string(sub))
-            return QVariant{bits, codebook, has_min, Fold::kSuper, sub};
-        }
-      }
-    }
-  }
-  return {};
-}
-
 namespace {
 
 /// The zero of the formats that have these codes, first; then another one that a kernel must honour as well.
-std::pair<int, int> zeros(const QVariant& v) {
+std::pair<int, int> zeros(const QGemmVariant& v) {
   if (v.codebook) return {128, 7};
   if (v.fold == Fold::kSuper && v.has_min) return {0, 0};
   if (v.bits == 1) return {1, 0};
@@ -50,7 +31,7 @@ float scale(Random& rng, Scales kind, bool as_f32) {
   return kind == Scales::kDenormal ? x * 0x1p-118f : x;
 }
 
-uint8_t code(Random& rng, Codes kind, const QVariant& v) {
+uint8_t code(Random& rng, Codes kind, const QGemmVariant& v) {
   const int max = v.trits ? 2 : (1 << v.bits) - 1;
   switch (kind) {
     case Codes::kMax:
@@ -83,7 +64,7 @@ int8_t act(Random& rng, Acts kind) {
 
 }  // namespace
 
-std::vector<QShape> qgemm_shapes(const QVariant& v) {
+std::vector<QShape> qgemm_shapes(const QGemmVariant& v) {
   const auto [usual, other] = zeros(v);
   std::vector<QShape> shapes;
   if (v.fold == Fold::kRow) {
@@ -111,13 +92,13 @@ std::vector<QShape> qgemm_shapes(const QVariant& v) {
   return shapes;
 }
 
-reference::QMatrix make_matrix(const QVariant& v, const QShape& s, const QData& data, size_t rows,
+reference::QMatrix make_matrix(const QGemmVariant& v, const QShape& s, const QData& data, size_t rows,
                                uint64_t seed) {
   Random rng(seed);
   reference::QMatrix w;
   w.fold = v.fold, w.bits = v.bits, w.zero = s.zero, w.has_min = v.has_min;
   w.trits = v.trits;
-  w.rows = rows, w.depth = s.depth, w.block = s.block, w.sub = v.sub;
+  w.rows = rows, w.depth = s.depth, w.block = s.block, w.sub = size_t(v.sub);
   if (v.codebook) {
     for (int i = 0; i < 16; ++i) w.codebook.push_back(uint8_t(i == 15 ? 255 : rng.between(0, 255)));
   }
@@ -191,8 +172,8 @@ TEST_SUITE_BEGIN("kernels");
 TEST_CASE("reference qgemm is the product of the decoded matrices") {
   for (const char* name : {"w1_block", "w2_row", "w4m_block", "w4c_block", "w8_row", "w2m_super16",
                            "w5m_super32", "w6_super16"}) {
-    const auto v = parse_qgemm_variant(name);
-    REQUIRE(v.has_value());
+    const QGemmVariant* v = kernels::qgemm_variant(name);
+    REQUIRE(v);
     for (const QShape& s : qgemm_shapes(*v)) {
       const auto w = make_matrix(*v, s, kQData[0], 3, 5);
       const auto x = make_activations(w, kQData[0], 2, 5);
@@ -209,13 +190,27 @@ TEST_CASE("reference qgemm is the product of the decoded matrices") {
   }
 }
 
-TEST_CASE("names of qgemm variants") {
-  CHECK(parse_qgemm_variant("w2_row")->fold == Fold::kRow);
-  CHECK(parse_qgemm_variant("w4cm_super32")->codebook);
-  CHECK(parse_qgemm_variant("w4m_super32")->sub == 32);
-  for (const char* bad : {"", "w7_row", "w2m_row", "w2_super", "w2_super64", "w2_rows", "w4mc_block"}) {
-    CHECK_FALSE(parse_qgemm_variant(bad).has_value());
+TEST_CASE("names of variants: one for each, both ways, and those of qgemm say what they stand for") {
+  std::set<std::string> seen;
+  for (const kernels::Variant& v : kernels::all_variants()) {
+    CAPTURE(v.name);
+    CHECK(seen.insert(std::string(kernels::family_name(v.family)) + "_" + v.name).second);
+    if (v.family == kernels::Family::tables) CHECK(kernels::name_of(v.tables) == std::string(v.name));
+    if (v.family != kernels::Family::qgemm) continue;
+    const QGemmVariant& q = v.qgemm;
+    CHECK(kernels::name_of(q) == std::string(v.name));
+    CHECK(*kernels::qgemm_variant(v.name) == q);
+    std::string law = q.trits ? "t5" : "w" + std::to_string(q.bits);
+    law += std::string(q.codebook ? "c" : "") + (q.has_min ? "m" : "");
+    law += q.fold == Fold::kRow ? "_row" : q.fold == Fold::kBlock ? "_block" : "_super";
+    if (q.sub) law += std::to_string(q.sub);
+    CHECK(law == v.name);
   }
+  for (const char* bad : {"", "w7_row", "w2m_row", "w2_super", "w2_rows", "w1", "f32"})
+    CHECK(kernels::qgemm_variant(bad) == nullptr);
+  CHECK(kernels::tables_variant("w3") == nullptr);
+  CHECK(kernels::name_of(QGemmVariant{7, Fold::kRow}) == nullptr);
+  CHECK(kernels::name_of(kernels::TablesVariant{3}) == nullptr);
 }
 
 TEST_SUITE_END();

@@ -197,10 +197,10 @@ void run_cuts(Kernels& all, const std::string& variant, const std::string& what,
 TEST_SUITE_BEGIN("kernels");
 
 TEST_CASE("kernels: qgemm equals the reference") {
-  Kernels all(kernels::Family::qgemm);
+  KernelsOf<kernels::Family::qgemm> all;
   for (const std::string& variant : all.variants()) {
-    const auto v = parse_qgemm_variant(variant);
-    REQUIRE_MESSAGE(v.has_value(), "no conformance test for qgemm " << variant);
+    const QGemmVariant* v = kernels::qgemm_variant(variant);
+    REQUIRE(v);
     const std::vector<QShape> shapes = qgemm_shapes(*v);
     size_t n = 0;
     for (const QShape& s : shapes) {

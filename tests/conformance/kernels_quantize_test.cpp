@@ -95,7 +95,7 @@ TEST_CASE("reference quantize: the codes do not know the size of the row") {
 }
 
 TEST_CASE("kernels: quantize equals the reference") {
-  Kernels all(kernels::Family::quantize);
+  KernelsOf<kernels::Family::quantize> all;
   for (const std::string& variant : all.variants()) {
     REQUIRE_MESSAGE((variant == "row" || variant == "block"), "no conformance test for quantize " << variant);
     if (variant == "row") {

@@ -8,7 +8,7 @@
 #include "base/half.h"
 #include "conformance/qgemm_cases.h"
 #include "kernels/registry.h"
-#include "packing/panels.h"
+#include "packing/example.h"
 
 namespace sterna {
 
@@ -16,8 +16,9 @@ TEST_SUITE("kernels") {
   TEST_CASE("packing equals the reference packer") {
     size_t checked = 0;
     for (const kernels::Kernel* k : kernels::isas().back().kernels) {
-      const auto v = testing::parse_qgemm_variant(k->variant);
-      if (k->family != kernels::Family::qgemm || !v) continue;
+      if (k->family != kernels::Family::qgemm) continue;
+      const kernels::QGemmVariant* v = kernels::qgemm_variant(k->variant);
+      REQUIRE(v);
       for (const testing::QShape& shape : testing::qgemm_shapes(*v)) {
         const size_t rows = 37;
         const reference::QMatrix w = testing::make_matrix(*v, shape, testing::kQData[0], rows, 11);
@@ -29,8 +30,11 @@ TEST_SUITE("kernels") {
         spec.has_min = w.has_min;
         const std::vector<uint8_t> table(16);
         if (v->codebook) spec.codebook = table.data();
-        CHECK(cpu::variant_name(spec, v->trits) == k->variant);
-        const cpu::PackedLayout layout = cpu::packed_layout(spec, rows, w.depth, shape.f32_scales, v->trits);
+        const cpu::Packing& packing = cpu::packing_of(*v);
+        CHECK(packing.variant(spec) == *v);
+        CHECK((&packing == &cpu::packing::trits) == v->trits);
+        const cpu::PackedLayout layout = packing.layout(spec, rows, w.depth, shape.f32_scales);
+        CHECK(layout.variant() == *v);
         REQUIRE(layout.bytes() == want.bytes.size());
         CHECK(layout.group_blocks == want.group_blocks);
         CHECK(layout.group_bytes == want.group_bytes);

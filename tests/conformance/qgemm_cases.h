@@ -1,7 +1,6 @@
 // Matrices and activations for the conformance tests of qgemm: shapes, data and scales chosen to hurt.
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "conformance/kernel_cases.h"
@@ -10,16 +9,7 @@
 
 namespace sterna::testing {
 
-struct QVariant {
-  int bits;
-  bool codebook, has_min;
-  Fold fold;
-  size_t sub;
-  bool trits = false;
-};
-
-/// "w<bits>[c][m]_<fold>[<sub>]" or "t5_<fold>"; nothing for any other name.
-std::optional<QVariant> parse_qgemm_variant(const std::string& name);
+using kernels::QGemmVariant;
 
 enum class Codes { kRandom, kMax, kZero, kTernary };
 enum class Acts { kRandom, kMax, kMin, kLowest, kSparse };  ///< kMin = -127, kLowest = -128.
@@ -51,9 +41,9 @@ struct QShape {
 };
 
 /// Small depths of every block size and zero that the variant can meet, and some larger ones.
-std::vector<QShape> qgemm_shapes(const QVariant& v);
+std::vector<QShape> qgemm_shapes(const QGemmVariant& v);
 
-reference::QMatrix make_matrix(const QVariant& v, const QShape& s, const QData& data, size_t rows,
+reference::QMatrix make_matrix(const QGemmVariant& v, const QShape& s, const QData& data, size_t rows,
                                uint64_t seed);
 reference::QActivations make_activations(const reference::QMatrix& w, const QData& data, size_t tokens,
                                          uint64_t seed);

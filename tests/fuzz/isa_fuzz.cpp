@@ -12,7 +12,7 @@
 #include "kernels/contract/tables.h"
 #include "kernels/registry.h"
 #include "machine/memory.h"
-#include "packing/panels.h"
+#include "packing/example.h"
 
 namespace sterna::fuzz {
 namespace {
@@ -49,11 +49,12 @@ struct Weights {
 };
 
 Weights make_weights(Input& in, const std::string& variant) {
-  const formats::CodeSpec spec = cpu::example_spec(variant);
+  const kernels::QGemmVariant* typed = kernels::qgemm_variant(variant);
+  const formats::CodeSpec spec = cpu::example_spec(*typed);
   const size_t rows = in.between(1, 40);
   const size_t depth = spec.block ? spec.block * in.between(1, 3) : in.between(1, 300);
   const bool f32 = spec.fold == Fold::kBlock && in.byte() % 2;
-  Weights w{cpu::packed_layout(spec, rows, depth, f32, spec.ternary), {}};
+  Weights w{cpu::packing_of(*typed).layout(spec, rows, depth, f32), {}};
   const cpu::PackedLayout& l = w.layout;
   w.panels = Buffer::allocate(l.bytes());
   require(!w.panels.empty());
@@ -113,7 +114,7 @@ std::vector<float> products(const Weights& w, const std::vector<float>& x, size_
   const Buffer tables = Buffer::allocate(n_tokens * table_bytes);
   if (kernels::looks_up(qgemm)) {
     for (size_t t = 0; t < n_tokens; t++)
-      cpu::make_tables(args.act + t * stride, l.n_chunks, spec.bits, tables.data() + t * table_bytes);
+      kernels::make_tables(args.act + t * stride, l.n_chunks, spec.bits, tables.data() + t * table_bytes);
     args.tables = tables.data(), args.table_bytes = table_bytes;
   }
   std::vector<float> out(n_tokens * l.rows);

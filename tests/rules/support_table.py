@@ -23,18 +23,29 @@ def kernels_of(path: str) -> set[str]:
     text = read(path)
     found = {
         f"{family}_{variant}"
-        for family, variant in re.findall(r"^STERNA_KERNEL(?:_AS)?\((\w+), (\w+)", text, re.M)
+        for family, variant in re.findall(r"^STERNA_(?:TYPED_)?KERNEL(?:_AS)?\((\w+), (\w+)", text, re.M)
     }
     return found.union(
         *(kernels_of("cpp/" + name) for name in re.findall(r'^#include "([^"]+)"', text, re.M))
     )
 
 
+def fields(text: str) -> dict[str, str]:
+    """What designated initializers say: `.bits = 4, .fold = Fold::kRow`."""
+    return dict(re.findall(r"\.(\w+) = (?:Fold::)?(\w+)", text))
+
+
 def variant(spec: str) -> str:
-    """The kernel that a CodeSpec is multiplied by; its naming law is in cpp/kernels/contract/qgemm.h."""
-    field = dict(re.findall(r"\.(\w+) = (?:Fold::)?(\w+)", spec))
-    flags = ("c" if "codebook" in field else "") + ("m" if field.get("has_min") == "true" else "")
-    return f"qgemm_w{field['bits']}{flags}_{field['fold'].removeprefix('k').lower()}{field.get('sub', '')}"
+    """The kernel that a CodeSpec is multiplied by: the entry of variants.inc that says the same."""
+    of_spec = fields(spec)
+    if "codebook" in of_spec:
+        of_spec["codebook"] = "true"
+    listed = re.findall(
+        r"^STERNA_VARIANT\(qgemm, (\w+), (.*)\)$", read("cpp/kernels/contract/variants.inc"), re.M
+    )
+    typed = ("bits", "fold", "sub", "has_min", "codebook", "trits")
+    (name,) = [n for n, entry in listed if fields(entry) == {k: of_spec[k] for k in typed if k in of_spec}]
+    return f"qgemm_{name}"
 
 
 def formats() -> list[tuple[str, float, str]]:

@@ -20,6 +20,7 @@
 
 #include "backends/cpu/linear.h"
 #include "machine/cache_file.h"
+#include "packing/example.h"
 #include "sterna/sterna.h"
 
 namespace sterna {
@@ -43,8 +44,8 @@ std::string read(const fs::path& path) {
 void write(const fs::path& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
 
 cpu::PackedLayout layout(const char* variant, size_t rows, size_t depth) {
-  const formats::CodeSpec spec = cpu::example_spec(variant);
-  return cpu::packed_layout(spec, rows, depth, false, spec.ternary);
+  const kernels::QGemmVariant* v = kernels::qgemm_variant(variant);
+  return cpu::packing_of(*v).layout(cpu::example_spec(*v), rows, depth, false);
 }
 cpu::PackedLayout like() { return layout("w8_row", 16, 32); }
 
@@ -115,6 +116,30 @@ TEST_SUITE("unit") {
       for (const double s : seconds.value()) CHECK((s > 0 && s < 60));
     }
     CHECK(cpu::plausible("w2_column").empty());
+  }
+
+  TEST_CASE("which packing a matrix gets: that of the best instruction set, the first listed of equals") {
+    const auto* five = kernels::qgemm_variant("t5_row");
+    const formats::CodeSpec ternary = cpu::example_spec(*five);
+    for (const kernels::Isa& forced : kernels::isas()) {
+      if (!forced.supported()) continue;
+      REQUIRE(force_isa(forced.name).ok());
+      bool reached = false, two = false, trits = false;
+      for (const kernels::Isa& isa : kernels::isas()) {
+        reached |= &isa == &forced;
+        if (!reached || !isa.supported() || two || trits) continue;
+        for (const kernels::Kernel* k : isa.kernels) {
+          if (k->family != kernels::Family::qgemm) continue;
+          trits |= k->variant == std::string_view("t5_row"), two |= k->variant == std::string_view("w2_row");
+        }
+      }
+      CAPTURE(forced.name);
+      CHECK((&cpu::choose_packing(ternary) == &cpu::packing::trits) == trits);
+      formats::CodeSpec plain = ternary;
+      plain.ternary = false;
+      CHECK(&cpu::choose_packing(plain) == &cpu::packing::panels);
+    }
+    REQUIRE(force_isa("auto").ok());
   }
 
   TEST_CASE("names of a choice") {

@@ -98,8 +98,8 @@ TEST_SUITE("unit") {
     CHECK_FALSE(refusal(GenerateOptions{.repeat_penalty = inf}).empty());
     CHECK(refusal(GenerateOptions{.lookup = 64}).empty());
     CHECK(refusal(GenerateOptions{.lookup = 65}) == "[generate] lookup, got 65, expected 0 to 64");
-    for (float GenerateOptions::* number : {&GenerateOptions::temperature, &GenerateOptions::top_p,
-                                            &GenerateOptions::min_p, &GenerateOptions::repeat_penalty}) {
+    for (float GenerateOptions::*number : {&GenerateOptions::temperature, &GenerateOptions::top_p,
+                                           &GenerateOptions::min_p, &GenerateOptions::repeat_penalty}) {
       GenerateOptions o;
       o.*number = NAN;
       CHECK_FALSE(check_options(o).ok());

@@ -101,8 +101,10 @@ TEST_SUITE("golden") {
                 CHECK(together.value()[i].text == alone[i].text);
               }
               CHECK(told > 0);
-              // One of the two that begin alike took a page of the other (with one row they run one after the other).
-              if (n == 5 && n_batch > 1) CHECK(together.value()[1].n_reused + together.value()[2].n_reused == 256);
+              // One of the two that begin alike took a page of the other (with one row they run one after the
+              // other).
+              if (n == 5 && n_batch > 1)
+                CHECK(together.value()[1].n_reused + together.value()[2].n_reused == 256);
             }
       }
   }

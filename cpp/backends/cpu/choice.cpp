@@ -108,7 +108,22 @@ std::map<std::string, Choice> parse(const std::string& text) {
   return found;
 }
 
+/// Position of the instruction set of a packing's kernels among all; their number if it has none.
+size_t rank(const Packing& p, const formats::CodeSpec& spec) {
+  const Kernel* k = kernels::find(p.variant(spec));
+  size_t i = 0;
+  while (i < kernels::isas().size() && !(k && k->isa == std::string_view(kernels::isas()[i].name))) i++;
+  return i;
+}
+
 }  // namespace
+
+const Packing& choose_packing(const formats::CodeSpec& spec) {
+  const Packing* best = nullptr;
+  for (const Packing* p : packings())
+    if (p->accepts(spec) && (!best || rank(*p, spec) < rank(*best, spec))) best = p;
+  return best ? *best : packing::panels;
+}
 
 std::string Choice::names() const {
   std::string s = kernels::full_name(*kernel[0]);
@@ -168,7 +183,8 @@ Result<std::vector<double>> measure(std::span<const Kernel* const> kernels, cons
   if (table_bytes) {
     if (tables.empty()) return Status(Code::kOutOfMemory, "[choice] no memory to measure kernels");
     for (size_t t = 0; t < n_tokens; t++)
-      make_tables(act.as<int8_t>() + t * act_stride, l.n_chunks, spec.bits, tables.data() + t * table_bytes);
+      kernels::make_tables(act.as<int8_t>() + t * act_stride, l.n_chunks, spec.bits,
+                           tables.data() + t * table_bytes);
   }
 
   // The best time of each call, added up: an interruption spoils one of many short calls in one round.
@@ -178,13 +194,11 @@ Result<std::vector<double>> measure(std::span<const Kernel* const> kernels, cons
   for (int round = 0; round < kRounds; round++) {
     for (size_t i = 0; i < best.size(); i++) {
       const size_t row = i % n_calls * kRowsPerCall;
-      kernels::QGemmArgs args = l.args(panels.data() + row / 16 * l.panel_bytes);
-      args.act = act.as<int8_t>(), args.act_stride = act_stride;
-      args.a_scale = zeros.as<float>(), args.a_scale_stride = n_blocks;
-      args.a_sum = zeros.as<int32_t>(), args.a_sum_stride = n_subs;
-      args.out = out.as<float>() + row, args.out_stride = rows;
-      args.n_rows = std::min(kRowsPerCall, rows - row), args.n_tokens = n_tokens, args.n_streams = kStreams;
-      args.tables = tables.data(), args.table_bytes = table_bytes;
+      const kernels::QGemmArgs args =
+          l.args(panels.data() + row / 16 * l.panel_bytes,
+                 {act.as<int8_t>(), act_stride, zeros.as<float>(), n_blocks, zeros.as<int32_t>(), n_subs,
+                  n_tokens, tables.data(), table_bytes},
+                 {out.as<float>() + row, rows, std::min(kRowsPerCall, rows - row), kStreams});
       const auto begin = Clock::now();
       kernels::as<kernels::QGemmFn> (*kernels[i / n_calls])(args);
       best[i] = std::min(best[i], seconds_since(begin));
@@ -229,7 +243,7 @@ Choice ChoiceTable::add(const std::string& variant, const Choice& choice, bool f
 
 Result<Choice> ChoiceTable::choose(const PackedLayout& like, bool fresh) {
   const formats::CodeSpec& spec = like.spec;
-  const std::string variant = variant_name(spec, like.trits);
+  const std::string variant = kernels::name_of(like.variant());
   const std::vector<const Kernel*> few = plausible(variant);
   if (few.size() == 1) return builtin(few[0], "builtin");
   if (!fresh && !read_)
@@ -241,9 +255,7 @@ Result<Choice> ChoiceTable::choose(const PackedLayout& like, bool fresh) {
   Choice c;
   c.why = "measured";
   const size_t depth = spec.block ? std::max<size_t>(1, kDepth / spec.block) * spec.block : kDepth;
-  const auto layout = [&](size_t rows) {
-    return packed_layout(spec, rows, depth, like.f32_scales, like.trits);
-  };
+  const auto layout = [&](size_t rows) { return like.packing->layout(spec, rows, depth, like.f32_scales); };
   for (size_t i = 0; i < kTokenCases; i++) {
     const size_t rows = i == 0 ? std::max<size_t>(1, kStreamedBytes / layout(16).bytes()) * 16 : kCachedRows;
     const auto seconds = measure(few, layout(rows), kMeasured[i]);
@@ -287,9 +299,10 @@ ChoiceTable& shared_table() {
 Result<Choice> choose(const PackedLayout& like) {
   STERNA_RETURN_IF_ERROR(kernels::first_active_isa().status());
   STERNA_ASSIGN(const Mode m, mode());
-  const std::string variant = variant_name(like.spec, like.trits);
-  const Kernel* first = kernels::find(Family::qgemm, variant);
-  if (!first) return Status(Code::kUnsupported, "no kernel for weights of the kind " + variant);
+  const Kernel* first = kernels::find(like.variant());
+  if (!first)
+    return Status(Code::kUnsupported,
+                  "no kernel for weights of " + std::to_string(like.spec.bits) + " bits with such scales");
   if (kernels::isa_is_forced()) return builtin(first, "forced");
   if (m == Mode::kBuiltin) return builtin(first, "builtin");
   return shared_table().choose(like, m == Mode::kFresh);

@@ -15,7 +15,7 @@
 
 #include "kernels/contract/qgemm.h"
 #include "kernels/registry.h"
-#include "packing/panels.h"
+#include "packing/packing.h"
 #include "sterna/status.h"
 
 namespace sterna::cpu {
@@ -39,6 +39,10 @@ struct Choice {
   /// "qgemm_w2_row_avx512", or "qgemm_w1_row_table_avx512, from 8 tokens qgemm_w1_row_avx512".
   std::string names() const;
 };
+
+/// How a matrix with such codes is packed here: of the packings that accept it, the one whose kernels are of
+/// the best instruction set that may be used, and the first of equals.
+const Packing& choose_packing(const formats::CodeSpec& spec);
 
 /// The choice for weights like these. Measures once per process and variant (some 50 ms), or twice where two
 /// threads meet: nothing is locked, so a process forked meanwhile can choose as well. kUnsupported for a

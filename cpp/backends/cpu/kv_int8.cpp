@@ -9,7 +9,7 @@
 #include "kernels/contract/elementwise.h"
 #include "kernels/contract/qgemm.h"
 #include "kernels/registry.h"
-#include "packing/panels.h"
+#include "packing/packing.h"
 
 namespace sterna::cpu {
 namespace {
@@ -44,8 +44,8 @@ class KvInt8 : public KvType {
       : KvType(shape, shape.n_heads * head_bytes(shape)),
         k_panels_(k_layout(shape)),
         v_panels_(v_layout(shape)),
-        scores_(kernels::find_fn<kernels::QGemmFn>(Family::qgemm, variant_name(k_panels_.spec))),
-        values_(kernels::find_fn<kernels::QGemmFn>(Family::qgemm, variant_name(v_panels_.spec))) {}
+        scores_(kernels::find_fn(k_panels_.variant())),
+        values_(kernels::find_fn(v_panels_.variant())) {}
 
   void store(uint8_t* page, size_t place, const float* k, const float* v) const override;
   void attend(const uint8_t* page, size_t head, const kernels::AttentionArgs& args) const override;

@@ -19,18 +19,6 @@ bool finite_f16(const uint16_t* x, size_t n) {
   return std::none_of(x, x + n, [](uint16_t h) { return (h & 0x7c00) == 0x7c00; });
 }
 
-/// Five ternary digits a byte if the best set that reads them is no lesser one than the best for two bits.
-bool packs_trits(const formats::CodeSpec& s) {
-  if (!s.ternary) return false;
-  const kernels::Kernel* five = kernels::find(Family::qgemm, variant_name(s, true));
-  const kernels::Kernel* two = kernels::find(Family::qgemm, variant_name(s));
-  for (const kernels::Isa& isa : kernels::isas()) {
-    if (five && isa.name == std::string_view(five->isa)) return true;
-    if (two && isa.name == std::string_view(two->isa)) return false;
-  }
-  return false;
-}
-
 size_t sum_block(const formats::CodeSpec& s) { return s.fold == Fold::kSuper ? s.sub : s.block; }
 
 bool reads(const formats::CodeSpec& s, const Activations::Form& f) {
@@ -40,9 +28,8 @@ bool reads(const formats::CodeSpec& s, const Activations::Form& f) {
 }  // namespace
 
 size_t packed_bytes(const formats::Format& f, size_t rows, size_t depth) {
-  return f.codes.fold == Fold::kFloat
-             ? round_up(rows * formats::row_bytes(f, depth), 64)
-             : packed_layout(f.codes, rows, depth, false, packs_trits(f.codes)).bytes();
+  return f.codes.fold == Fold::kFloat ? round_up(rows * formats::row_bytes(f, depth), 64)
+                                      : choose_packing(f.codes).layout(f.codes, rows, depth, false).bytes();
 }
 
 Result<Weight> weight_of_panels(const PackedLayout& layout, const uint8_t* panels) {
@@ -97,7 +84,7 @@ Result<Weight> make_weight(const TensorRows& tensor, uint8_t* storage, ThreadPoo
   }
 
   const formats::CodeSpec& spec = f.codes;
-  const PackedLayout layout = packed_layout(spec, rows, depth, false, packs_trits(spec));
+  const PackedLayout layout = choose_packing(spec).layout(spec, rows, depth, false);
   const size_t n_blocks = spec.block ? depth / spec.block : 0, n_subs = spec.sub ? depth / spec.sub : 0;
   const float scale = tensor.encoded() ? 1.0f : tensor.scale();
   if (!(scale - scale == 0)) return Status(Code::kCorrupt, "its scale is not a finite number");
@@ -170,7 +157,7 @@ Status Activations::reserve(size_t n_tokens, size_t max_depth, std::span<const W
     const int bits = w->layout.spec.bits;
     Form::Tables& tables = forms_[index(*w)].tables[bits - 1];
     if (tables.make) continue;
-    tables.make = kernels::find_fn<kernels::TablesFn>(Family::tables, bits == 1 ? "w1" : "w2");
+    tables.make = kernels::find_fn(kernels::TablesVariant{bits});
     tables.bytes = Buffer::allocate(std::min(n_tokens, kTokenBlock) *
                                     kernels::table_bytes(ceil_div(max_depth, 32), bits));
     if (tables.bytes.empty()) return oom;
@@ -225,27 +212,39 @@ void Activations::forget_tables() {
     for (Form::Tables& t : f.tables) t.n = 0;
 }
 
+namespace {
+
+/// Rows first .. first + n_tokens - 1 of a form, with tables if the kernel for so many reads them and they
+/// are made.
+kernels::QGemmRows rows_of(const Activations::Form& f, const Weight& w, size_t first, size_t n_tokens) {
+  kernels::QGemmRows rows{f.codes.as<int8_t>() + first * f.code_stride,
+                          f.code_stride,
+                          f.scales.as<float>() + first * f.scale_stride,
+                          f.scale_stride,
+                          f.sums.as<int32_t>() + first * f.sum_stride,
+                          f.sum_stride,
+                          n_tokens};
+  if (w.qgemm.looks_up[token_case(n_tokens)]) {
+    const int bits = w.layout.spec.bits;
+    const Activations::Form::Tables& t = f.tables[bits - 1];
+    rows.table_bytes = kernels::table_bytes(w.layout.n_chunks, bits);
+    if (first >= t.first && first + n_tokens <= t.first + t.n)
+      rows.tables = t.bytes.data() + (first - t.first) * rows.table_bytes;
+  }
+  return rows;
+}
+
+}  // namespace
+
 void multiply_rows(const Weight& w, const Activations& acts, size_t first, size_t n_tokens, size_t row,
                    size_t rows, float* out, size_t stride) {
   if (w.fgemm) {
     w.fgemm({w.data + row * w.row_bytes, w.row_bytes, w.depth, acts.row(first), w.depth, out, stride, rows,
              n_tokens});
   } else {
-    const Activations::Form& f = acts.form(w);
     const PackedLayout& l = w.layout;
-    kernels::QGemmArgs g = l.args(w.data + row / 16 * l.panel_bytes);
-    g.act = f.codes.as<int8_t>() + first * f.code_stride, g.act_stride = f.code_stride;
-    g.a_scale = f.scales.as<float>() + first * f.scale_stride, g.a_scale_stride = f.scale_stride;
-    g.a_sum = f.sums.as<int32_t>() + first * f.sum_stride, g.a_sum_stride = f.sum_stride;
-    if (w.qgemm.looks_up[token_case(n_tokens)]) {
-      const int bits = l.spec.bits;
-      const Activations::Form::Tables& t = f.tables[bits - 1];
-      g.table_bytes = kernels::table_bytes(l.n_chunks, bits);
-      if (first >= t.first && first + n_tokens <= t.first + t.n)
-        g.tables = t.bytes.data() + (first - t.first) * g.table_bytes;
-    }
-    g.out = out, g.out_stride = stride, g.n_rows = rows, g.n_tokens = n_tokens, g.n_streams = kStreams;
-    w.qgemm(g);
+    w.qgemm(l.args(w.data + row / 16 * l.panel_bytes, rows_of(acts.form(w), w, first, n_tokens),
+                   {out, stride, rows, kStreams}));
   }
   if (w.out_scale == 1.0f && !w.bias) return;
   for (size_t i = 0; i < n_tokens; i++)

@@ -16,7 +16,7 @@
 #include "kernels/contract/qgemm.h"
 #include "kernels/contract/tables.h"
 #include "machine/memory.h"
-#include "packing/panels.h"
+#include "packing/packing.h"
 #include "sterna/status.h"
 #include "threads/pool.h"
 

@@ -111,21 +111,21 @@ struct Place {
   size_t chunk, n_chunks;
 };
 
-template <QGemmVariant w, bool trits>
+template <QGemmVariant w>
 inline void unpack_slab(const QGemmArgs& g, const Place& at, B table, Slab& slab) {
   for (int p = 0; p < 2; p++) {
     const uint8_t* codes = g.panels + at.panel[p] * g.panel_bytes;
     if constexpr (w.fold == Fold::kRow) {
       codes += g.codes_offset;
-      if constexpr (trits)
+      if constexpr (w.trits)
         unpack_trits(codes + 64 * trit_lines(2 * at.chunk), 2 * at.n_chunks, slab[p]);
       else
         unpack_chunks<w>(codes + at.chunk * 64 * w.bits, at.n_chunks, table, slab[p]);
     } else {
-      const size_t bytes = 64 * (trits ? trit_lines(2 * g.block_chunks) : g.block_chunks * w.bits);
+      const size_t bytes = 64 * (w.trits ? trit_lines(2 * g.block_chunks) : g.block_chunks * w.bits);
       for (size_t c = 0; c < at.n_chunks; c += g.block_chunks) {
         const uint8_t* block = codes + codes_of_block(g, (at.chunk + c) / g.block_chunks, bytes);
-        if constexpr (trits)
+        if constexpr (w.trits)
           unpack_trits(block, 2 * g.block_chunks, slab[p] + 512 * c);
         else
           unpack_chunks<w>(block, g.block_chunks, table, slab[p] + 512 * c);
@@ -140,23 +140,20 @@ inline I integer(const QGemmArgs& g, const int32_t* sum, int32_t a_sum) {
   return scaled<mul>(I{_mm512_load_si512(sum)}) - I::set1(g.zero * a_sum);
 }
 
-/// Folds the integer sums of block b, which begin at token t, into y; the arithmetic of base/fold.h.
+/// Folds the integer sums of block b, which begin at token t, into y; by fold.inl.h.
 template <QGemmVariant w>
-inline void fold_block(const QGemmArgs& g, const Place& at, size_t b, size_t t, const Sums<int32_t>& sums,
-                       Sums<float>& y) {
+inline void fold_tile(const QGemmArgs& g, const Place& at, size_t b, size_t t, const Sums<int32_t>& sums,
+                      Sums<float>& y) {
   const size_t scale_bytes = g.f32_scales ? 64 : 32, meta_bytes = scale_bytes * (w.has_min ? 2 : 1);
   for (int p = 0; p < 2; p++) {
     const uint8_t* meta = g.panels + at.panel[p] * g.panel_bytes + meta_of_block(g, b, meta_bytes);
-    const F d = load_scale(meta, g.f32_scales);
-    F m = F::zero();
-    if constexpr (w.has_min) m = load_scale(meta + scale_bytes, g.f32_scales);
+    const Scales scale = load_scales<w>(meta, scale_bytes);
     for (size_t i = 0; i < 16; i++) {
       const int32_t a_sum = g.a_sum[(t + i) * g.a_sum_stride + b];
-      const F s = F::set1(g.a_scale[(t + i) * g.a_scale_stride + b]);
-      F sum = b ? F::load(y[i][p]) : F::zero();
-      sum = fma(to_float(integer<w>(g, sums[i][p], a_sum)), d * s, sum);
-      if constexpr (w.has_min) sum = fma(F::set1(float(a_sum)), m * s, sum);
-      sum.store(y[i][p]);
+      const F before = b ? F::load(y[i][p]) : F::zero();
+      fold_block<w>(before, integer<w>(g, sums[i][p], a_sum), I::zero(), a_sum, scale,
+                    g.a_scale[(t + i) * g.a_scale_stride + b])
+          .store(y[i][p]);
     }
   }
 }
@@ -178,7 +175,7 @@ inline void add_slab(const QGemmArgs& g, const Place& at, const Slab& slab, size
       multiply<M>(act, g.act_stride, slab, c, g.block_chunks, step);
       store_sums<M>(of_block);
       for (int i = 0; i < M; i++)
-        fold_block<w>(g, at, (at.chunk + c) / g.block_chunks, token[i], of_block[i], sums[i]);
+        fold_tile<w>(g, at, (at.chunk + c) / g.block_chunks, token[i], of_block[i], sums[i]);
     }
   }
 }
@@ -190,8 +187,8 @@ inline void write(const QGemmArgs& g, const Place& at, size_t token, const Sums<
       F y;
       if constexpr (w.fold == Fold::kRow) {
         const F s = F::load(reinterpret_cast<const float*>(g.panels + at.panel[p] * g.panel_bytes));
-        y = to_float(integer<w>(g, sums[i][p], g.a_sum[(token + i) * g.a_sum_stride])) *
-            (s * F::set1(g.a_scale[(token + i) * g.a_scale_stride]));
+        y = fold_row(integer<w>(g, sums[i][p], g.a_sum[(token + i) * g.a_sum_stride]), s,
+                     g.a_scale[(token + i) * g.a_scale_stride]);
       } else {
         y = F::load(sums[i][p]);
       }
@@ -199,11 +196,11 @@ inline void write(const QGemmArgs& g, const Place& at, size_t token, const Sums<
     }
 }
 
-template <QGemmVariant w, bool trits = false>
-void run_tiles(const QGemmArgs& g) {
+template <QGemmVariant w>
+void tiles(const QGemmArgs& g) {
   constexpr bool row = w.fold == Fold::kRow;
   const size_t span = row ? g.n_chunks : g.block_chunks;  // chunks that share one integer sum
-  if (g.n_tokens < 16 || (!row && span > kSlabChunks)) return trits ? run_trits<w.fold>(g) : run<w>(g);
+  if (g.n_tokens < 16 || (!row && span > kSlabChunks)) return run<w>(g);
   const size_t step = span % 2 ? 1 : 2, slab_chunks = row ? kSlabChunks : kSlabChunks / span * span;
   const size_t n_tiles = (g.n_tokens + 15) / 16, n_panels = (g.n_rows + 15) / 16;
   B table = B::zero();
@@ -223,7 +220,7 @@ void run_tiles(const QGemmArgs& g) {
       Place at{{panel, panel + (panel + 1 < n_panels)}, 0, 0};
       for (; at.chunk < g.n_chunks; at.chunk += at.n_chunks) {
         at.n_chunks = g.n_chunks - at.chunk < slab_chunks ? g.n_chunks - at.chunk : slab_chunks;
-        unpack_slab<w, trits>(g, at, table, slab);
+        unpack_slab<w>(g, at, table, slab);
         size_t i = 0;
         for (; i + 2 <= n; i += 2) add_slab<w, 2>(g, at, slab, step, token + i, sums + i);
         if (i < n) add_slab<w, 1>(g, at, slab, step, token + i, sums + i);
@@ -233,27 +230,6 @@ void run_tiles(const QGemmArgs& g) {
   }
   tiles_release();
 }
-
-constexpr auto* w1_row_tiles = run_tiles<v(1, Fold::kRow)>;
-constexpr auto* w2_row_tiles = run_tiles<v(2, Fold::kRow)>;
-constexpr auto* w3_row_tiles = run_tiles<v(3, Fold::kRow)>;
-constexpr auto* w4_row_tiles = run_tiles<v(4, Fold::kRow)>;
-constexpr auto* w4c_row_tiles = run_tiles<v(4, Fold::kRow, 0, false, true)>;
-constexpr auto* w5_row_tiles = run_tiles<v(5, Fold::kRow)>;
-constexpr auto* w6_row_tiles = run_tiles<v(6, Fold::kRow)>;
-constexpr auto* w8_row_tiles = run_tiles<v(8, Fold::kRow)>;
-constexpr auto* w1_block_tiles = run_tiles<v(1, Fold::kBlock)>;
-constexpr auto* w2_block_tiles = run_tiles<v(2, Fold::kBlock)>;
-constexpr auto* w3_block_tiles = run_tiles<v(3, Fold::kBlock)>;
-constexpr auto* w4_block_tiles = run_tiles<v(4, Fold::kBlock)>;
-constexpr auto* w4m_block_tiles = run_tiles<v(4, Fold::kBlock, 0, true)>;
-constexpr auto* w4c_block_tiles = run_tiles<v(4, Fold::kBlock, 0, false, true)>;
-constexpr auto* w5_block_tiles = run_tiles<v(5, Fold::kBlock)>;
-constexpr auto* w5m_block_tiles = run_tiles<v(5, Fold::kBlock, 0, true)>;
-constexpr auto* w6_block_tiles = run_tiles<v(6, Fold::kBlock)>;
-constexpr auto* w8_block_tiles = run_tiles<v(8, Fold::kBlock)>;
-constexpr auto* t5_row_tiles = run_tiles<v(2, Fold::kRow), true>;
-constexpr auto* t5_block_tiles = run_tiles<v(2, Fold::kBlock), true>;
 
 }  // namespace qgemm
 }  // namespace

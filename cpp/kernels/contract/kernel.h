@@ -8,24 +8,14 @@
 
 namespace sterna::kernels {
 
+#define STERNA_FAMILY(name, function, what) name,
 enum class Family : uint8_t {
-  qgemm,     ///< integer codes x int8 activations (qgemm.h)
-  fgemm,     ///< f32/f16/bf16 weights x f32 activations (fgemm.h)
-  tables,    ///< int8 activations -> what qgemm's "table" kernels look up (tables.h)
-  quantize,  ///< f32 activations -> int8 (elementwise.h), and so on below
-  rmsnorm,
-  rope,
-  softmax,
-  attention,  ///< (attention.h), as merge and weigh
-  merge,
-  weigh,
-  glu,
-  add,
+#include "kernels/contract/families.inc"
 };
+#undef STERNA_FAMILY
 
 struct Kernel {
   Family family;
-  const char* family_name;
   const char* variant;    ///< Within the family: "w2_row", "f16", "silu", ...
   const char* algorithm;  ///< "" for the generic source; else what sets it apart: "table", "unpacked".
   const char* isa;

@@ -36,17 +36,19 @@
 
 namespace sterna::kernels {
 
-/// What a qgemm kernel is chosen by. Variant names: w<bits>[c][m]_<fold>[<sub>], c = codebook, m = has_min:
-/// "w4m_super32". Ternary codes, five in a byte: t5_row and t5_block.
+/// What a qgemm kernel is chosen by. variants.inc lists the variants that there are, with their names.
 struct QGemmVariant {
   int bits;
   Fold fold;
-  int sub;  ///< kSuper: 16 or 32; else 0.
-  bool has_min;
-  bool codebook;  ///< Codes pass through a 16-byte table (4 bits only).
+  int sub = 0;  ///< kSuper: 16 or 32; else 0.
+  bool has_min = false;
+  bool codebook = false;  ///< Codes pass through a 16-byte table (4 bits only).
+  bool trits = false;     ///< Ternary codes, five in a byte.
+  bool operator==(const QGemmVariant&) const = default;
 };
 
-struct QGemmArgs {
+/// The weights: what a packing says (PackedLayout::args()).
+struct QGemmPanels {
   const uint8_t* panels;  ///< First panel.
   size_t panel_bytes;
   size_t group_blocks;      ///< 1 or 2; row fold: 1.
@@ -57,20 +59,30 @@ struct QGemmArgs {
   int32_t zero;             ///< 0 if the super fold has minima.
   const uint8_t* codebook;  ///< 16 bytes, or null.
   bool f32_scales;          ///< d, m are f32 (block fold only).
-  const int8_t* act;        ///< First token's row.
-  size_t act_stride;        ///< Bytes between tokens.
+};
+
+/// The activations, one row per token.
+struct QGemmRows {
+  const int8_t* act;  ///< First token's row.
+  size_t act_stride;  ///< Bytes between tokens.
   const float* a_scale;
   size_t a_scale_stride;  ///< Elements between tokens.
   const int32_t* a_sum;
   size_t a_sum_stride;  ///< Elements between tokens.
-  float* out;           ///< out[t * out_stride + r].
-  size_t out_stride;
-  size_t n_rows;  ///< Rows to write, from the first panel's first row; the last panel may be cut.
   size_t n_tokens;
-  size_t n_streams = 4;  ///< One token: panels walked side by side, 2 or 4; what this machine's memory likes.
   const uint8_t* tables = nullptr;  ///< Of the first token's row (tables.h); null: all kernels multiply.
   size_t table_bytes = 0;           ///< Between tokens.
 };
+
+/// What to compute: rows of the matrix from the first panel's first row on.
+struct QGemmOut {
+  float* out;  ///< out[t * out_stride + r].
+  size_t out_stride;
+  size_t n_rows;         ///< The last panel may be cut.
+  size_t n_streams = 4;  ///< One token: panels walked side by side, 2 or 4; what this machine's memory likes.
+};
+
+struct QGemmArgs : QGemmPanels, QGemmRows, QGemmOut {};
 
 using QGemmFn = void(const QGemmArgs&);
 

@@ -36,7 +36,12 @@ inline Tables tables_at(uint8_t* base, size_t n_chunks, int bits) {
   return {base, base + n, reinterpret_cast<int32_t*>(least), least + 4 * n_chunks};
 }
 
-/// tables "w1", "w2": the tables of `act`, n_chunks * 32 int8 (any value), for codes of 1 or 2 bits.
+struct TablesVariant {
+  int bits;  ///< Of the codes, 1 or 2.
+  bool operator==(const TablesVariant&) const = default;
+};
+
+/// The tables of `act`, n_chunks * 32 int8 (any value).
 struct TablesArgs {
   const int8_t* act;
   size_t n_chunks;

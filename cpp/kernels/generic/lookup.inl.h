@@ -99,9 +99,9 @@ struct Blocks {
   F scale(const uint8_t* p) const { return load_scale(p, scale_bytes == 64); }
   /// The block's term, added to y, by the arithmetic of base/fold.h.
   F fold_in(F y, I sum, int32_t rest, F scale, size_t token, size_t b) const {
-    const F dot = to_float(scaled<kMul>(sum) + I::set1(rest));
-    const F s = scale * F::set1(g.a_scale[token * g.a_scale_stride + b]);
-    return fold == Fold::kRow ? dot * s : fma(dot, s, y);
+    const I whole = scaled<kMul>(sum) + I::set1(rest);
+    const float a_scale = g.a_scale[token * g.a_scale_stride + b];
+    return fold == Fold::kRow ? fold_row(whole, scale, a_scale) : fold_sum(y, whole, scale, F::set1(a_scale));
   }
   /// From a panel's start to a block's codes and scales.
   size_t codes_at(size_t b) const { return codes_of_block(g, b, 64 * lines); }
@@ -231,10 +231,11 @@ inline void streams(const QGemmArgs& g) {
   for (size_t p = P * step; p < n_panels; p++) stream<bits, fold, 1, T>(g, p, 1);
 }
 
-template <int bits, Fold fold>
-void by_lookup(const QGemmArgs& g) {
-  if (!g.tables || (g.n_tokens == 1 && g.n_chunks * bits > Streams::kMaxVectors / 2))
-    return run<v(bits, fold)>(g);
+template <QGemmVariant w>
+void table(const QGemmArgs& g) {
+  constexpr int bits = w.bits;
+  constexpr Fold fold = w.fold;
+  if (!g.tables || (g.n_tokens == 1 && g.n_chunks * bits > Streams::kMaxVectors / 2)) return run<w>(g);
   switch (g.n_tokens) {
     case 1:
       return streams<bits, fold, 1>(g);
@@ -250,11 +251,6 @@ void by_lookup(const QGemmArgs& g) {
     tiles_by_lookup<bits, fold, kLookupTokens>(
         g, p, n_panels - p < kLookupPanelBlock ? n_panels - p : kLookupPanelBlock, 0);
 }
-
-constexpr auto* w1_row_table = by_lookup<1, Fold::kRow>;
-constexpr auto* w2_row_table = by_lookup<2, Fold::kRow>;
-constexpr auto* w1_block_table = by_lookup<1, Fold::kBlock>;
-constexpr auto* w2_block_table = by_lookup<2, Fold::kBlock>;
 
 }  // namespace qgemm
 }  // namespace

@@ -8,14 +8,13 @@
 // accumulator, and the accumulators, exact multiples of 2^position, are shifted once at the end.
 #pragma once
 
-#include "kernels/contract/qgemm.h"
+#include "kernels/generic/fold.inl.h"
 
 namespace {
 namespace qgemm {
 
-using sterna::Fold;
-using sterna::kernels::QGemmArgs;
-using sterna::kernels::QGemmVariant;
+/// Forced inline: what works on a tile has to find all of it in registers.
+#define STERNA_INLINE inline __attribute__((always_inline))
 
 constexpr int kPrefetchBytes = 2048;
 
@@ -35,7 +34,7 @@ constexpr int max_code(QGemmVariant w) { return w.codebook ? 255 : (1 << w.bits)
 /// Puts bit 4h + i of `line` into bit `to` of quad i. Forced inline, as others here that GCC 12 else calls
 /// from the inner loop, with all operands in memory.
 template <int to>
-inline __attribute__((always_inline)) void add_bit(B line, int h, B q[4]) {
+STERNA_INLINE void add_bit(B line, int h, B q[4]) {
   if (h == 0) {
     q[0] = q[0] | move_bits<0, 1, to>(line), q[1] = q[1] | move_bits<1, 1, to>(line);
     q[2] = q[2] | move_bits<2, 1, to>(line), q[3] = q[3] | move_bits<3, 1, to>(line);
@@ -47,7 +46,7 @@ inline __attribute__((always_inline)) void add_bit(B line, int h, B q[4]) {
 
 /// The four quads of half `h` (16 k) of a chunk; layout in contract/qgemm.h.
 template <int bits>
-inline __attribute__((always_inline)) void unpack(const uint8_t* chunk, int h, B q[4]) {
+STERNA_INLINE void unpack(const uint8_t* chunk, int h, B q[4]) {
   const auto line = [&](int i) { return B::load(chunk + 64 * i); };
   if constexpr (bits == 1) {
     q[0] = q[1] = q[2] = q[3] = B::zero();
@@ -81,17 +80,6 @@ inline size_t codes_of_block(const QGemmArgs& g, size_t b, size_t bytes) {
   return g.codes_offset + meta_of_block(g, b, bytes);
 }
 
-inline F load_scale(const uint8_t* p, bool f32) {
-  return f32 ? F::load(reinterpret_cast<const float*>(p)) : F::load_f16(reinterpret_cast<const uint16_t*>(p));
-}
-
-inline void store_rows(float* out, size_t rows, F v) {
-  if (rows >= 16) return v.store(out);
-  float t[16];
-  v.store(t);
-  for (size_t i = 0; i < rows; i++) out[i] = t[i];
-}
-
 /// Accumulators of one output: 4 with planes, else 1.
 template <QGemmVariant w, int P, int N>
 constexpr int plane_count() {
@@ -99,7 +87,7 @@ constexpr int plane_count() {
 }
 
 template <QGemmVariant w, int L>
-inline I sum_of_planes(const I acc[L]) {
+STERNA_INLINE I sum_of_planes(const I acc[L]) {
   if constexpr (L == 1) {
     return acc[0];
   } else {
@@ -109,7 +97,7 @@ inline I sum_of_planes(const I acc[L]) {
 }
 
 template <QGemmVariant w>
-inline void unpack_half(const uint8_t* codes, int h, B table, B q[4]) {
+STERNA_INLINE void unpack_half(const uint8_t* codes, int h, B table, B q[4]) {
   unpack<w.bits>(codes, h, q);
   if constexpr (w.codebook)
     for (int i = 0; i < 4; i++) q[i] = lookup16(table, q[i]);
@@ -118,8 +106,8 @@ inline void unpack_half(const uint8_t* codes, int h, B table, B q[4]) {
 /// Adds the products of half `h` of the chunk at `codes`, and of those of P - 1 panels `stride` bytes apart,
 /// to acc[token][panel].
 template <QGemmVariant w, int P, int N>
-inline void add_half(const QGemmArgs& g, const uint8_t* codes, size_t stride, const int8_t* act, int h,
-                     B table, I (*acc)[P][plane_count<w, P, N>()]) {
+STERNA_INLINE void add_half(const QGemmArgs& g, const uint8_t* codes, size_t stride, const int8_t* act, int h,
+                            B table, I (*acc)[P][plane_count<w, P, N>()]) {
   act += 16 * h;
   if constexpr (plane_count<w, P, N>() == 4) {
 #pragma GCC unroll 4
@@ -157,155 +145,190 @@ inline void add_half(const QGemmArgs& g, const uint8_t* codes, size_t stride, co
   }
 }
 
-/// Panels panel, panel + step, ... (P of them) times N tokens.
+/// A tile: panels panel, panel + step, ... (P of them) times N tokens, and how far their codes have been
+/// read. Its methods, forced inline so that all of it stays in registers, accumulate exact integers.
 template <QGemmVariant w, int P, int N>
-inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
-  const uint8_t* base = g.panels + panel * g.panel_bytes;
-  const size_t to_next = step * g.panel_bytes;
-  const int8_t* act = g.act + token * g.act_stride;
-  const float* a_scale = g.a_scale + token * g.a_scale_stride;
-  const int32_t* a_sum = g.a_sum + token * g.a_sum_stride;
+struct Tile {
+  static constexpr int L = plane_count<w, P, N>(), kAhead = prefetch_bytes<w, N>(),
+                       kMul = w.bits == 1 ? 2 : 1;
+  using Sums = I[N][P];
+
+  const QGemmArgs& g;
+  const uint8_t* base;
+  const size_t to_next;
+  const int8_t* act;
+  const float* a_scale;
+  const int32_t* a_sum;
   // dot4 of 8-bit codes may compute sum of (code - kDotBias8)*a; the rest of the zero point comes off here.
-  const int32_t zero = g.zero - (max_code(w) == 255 ? kDotBias8 : 0);
-  constexpr int mul = w.bits == 1 ? 2 : 1;
-  B table = B::zero();
-  if constexpr (w.codebook) table = broadcast16(g.codebook);
+  const int32_t zero;
+  B table;
   // Of the first panel. One pointer for each would be more than the registers there are; GCC then puts pairs
   // into vectors, and takes them apart through memory.
-  const uint8_t* codes = base + g.codes_offset;
-  constexpr int kAhead = prefetch_bytes<w, N>();
-  const auto advance = [&] {
+  const uint8_t* codes;
+
+  STERNA_INLINE Tile(const QGemmArgs& args, size_t panel, size_t step, size_t token)
+      : g(args),
+        base(g.panels + panel * g.panel_bytes),
+        to_next(step * g.panel_bytes),
+        act(g.act + token * g.act_stride),
+        a_scale(g.a_scale + token * g.a_scale_stride),
+        a_sum(g.a_sum + token * g.a_sum_stride),
+        zero(g.zero - (max_code(w) == 255 ? kDotBias8 : 0)),
+        table(B::zero()),
+        codes(base + g.codes_offset) {
+    if constexpr (w.codebook) table = broadcast16(g.codebook);
+  }
+
+  STERNA_INLINE void prefetch(const uint8_t* from) const {
     if constexpr (kAhead > 0)
       for (int p = 0; p < P; p++)
-        for (int i = 0; i < w.bits; i++) __builtin_prefetch(codes + p * to_next + kAhead + 64 * i);
-    codes += 64 * w.bits;
-    act += 32;
-  };
-  F y[N][P];
-  constexpr int L = plane_count<w, P, N>();
-  const auto clear = [](I(*acc)[P][L]) {
+        for (int i = 0; i < w.bits; i++) __builtin_prefetch(from + p * to_next + kAhead + 64 * i);
+  }
+  /// To the scales of the next group, from the end of the codes of one.
+  STERNA_INLINE const uint8_t* next_group(size_t group_codes) {
+    codes += g.group_bytes - group_codes;
+    const uint8_t* meta = codes - g.codes_offset;
+    if constexpr (kAhead > 0)  // what the codes' prefetches skip as the codes skip the scales
+      for (int p = 0; p < P; p++)
+        for (size_t i = 0; i < g.codes_offset; i += 64) __builtin_prefetch(meta + p * to_next + kAhead + i);
+    return meta;
+  }
+
+  static STERNA_INLINE void clear(I (*acc)[P][L]) {
 #pragma GCC unroll 16
     for (int n = 0; n < N; n++)
 #pragma GCC unroll 4
       for (int p = 0; p < P; p++)
         for (int i = 0; i < L; i++) acc[n][p][i] = I::zero();
-  };
+  }
 
-  if constexpr (w.fold == Fold::kRow) {
+  /// The sums of n_chunks, whose activations' sum is that of block b: a block or, the row fold, a row.
+  STERNA_INLINE void sum_block(size_t n_chunks, size_t b, I (*sum)[P]) {
     I acc[N][P][L];
     clear(acc);
-    for (size_t c = 0; c < g.n_chunks; c++) {
-      add_half<w, P, N>(g, codes, to_next, act, 0, table, acc);
-      add_half<w, P, N>(g, codes, to_next, act, 1, table, acc);
-      advance();
+    const uint8_t* line = codes;
+    const int8_t* x = act;
+    for (size_t c = 0; c < n_chunks; c++) {
+      add_half<w, P, N>(g, line, to_next, x, 0, table, acc);
+      add_half<w, P, N>(g, line, to_next, x, 1, table, acc);
+      prefetch(line);
+      line += 64 * w.bits, x += 32;
     }
+    codes = line, act = x;
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++)
+#pragma GCC unroll 16
+      for (int n = 0; n < N; n++)
+        sum[n][p] =
+            scaled<kMul>(sum_of_planes<w, L>(acc[n][p])) - I::set1(zero * a_sum[n * g.a_sum_stride + b]);
+  }
+
+  /// Adds sub-block `sub` of a block, of codes summed in acc, to sum and mins (sum of mn * asum, with minima
+  /// only); its scales are at `meta`, its activations' sum is number `at`.
+  STERNA_INLINE void scale_sub(const uint8_t* meta, size_t at, I (*acc)[P][L], I (*sum)[P], I (*mins)[P]) {
 #pragma GCC unroll 4
     for (int p = 0; p < P; p++) {
-      const F s = F::load(reinterpret_cast<const float*>(base + p * to_next));
+      const uint8_t* m = meta + p * to_next;
+      I sc, mn = I::zero();
+      if constexpr (!w.has_min) {
+        sc = I::load_i8(reinterpret_cast<const int8_t*>(m));
+      } else if constexpr (w.sub == 32) {
+        sc = I::load_i8(reinterpret_cast<const int8_t*>(m)), mn = I::load_u8(m + 16);
+      } else {
+        const I both = I::load_u8(m);
+        sc = both & I::set1(15), mn = shift_right<4>(both);
+      }
+      const I correction = low16(sc * I::set1(-zero));
 #pragma GCC unroll 16
       for (int n = 0; n < N; n++) {
-        const I dot = scaled<mul>(sum_of_planes<w, L>(acc[n][p])) - I::set1(zero * a_sum[n * g.a_sum_stride]);
-        y[n][p] = to_float(dot) * (s * F::set1(a_scale[n * g.a_scale_stride]));
-      }
-    }
-  } else {
-    const size_t scale_bytes = g.f32_scales ? 64 : 32;
-    size_t meta_bytes = scale_bytes * (w.has_min ? 2 : 1);  // per block
-    if constexpr (w.fold == Fold::kSuper)
-      meta_bytes += g.block_chunks * (32 / w.sub) * (w.has_min && w.sub == 32 ? 32 : 16);
-    const uint8_t* meta = base;
-    const size_t group_codes = g.group_blocks * g.block_chunks * 64 * w.bits;
-    for (int p = 0; p < P; p++)
-      for (int n = 0; n < N; n++) y[n][p] = F::zero();
-    const size_t n_blocks = g.n_chunks / g.block_chunks;
-    for (size_t b = 0, left = g.group_blocks; b < n_blocks; b++, left--) {
-      if (left == 0) {  // the next group
-        left = g.group_blocks;
-        codes += g.group_bytes - group_codes;
-        meta = codes - g.codes_offset;
-        if constexpr (kAhead > 0)  // what the codes' prefetches skip as the codes skip the scales
-          for (int p = 0; p < P; p++)
-            for (size_t i = 0; i < g.codes_offset; i += 64)
-              __builtin_prefetch(meta + p * to_next + kAhead + i);
-      }
-      I sum[N][P];   // the block's integer sum
-      I mins[N][P];  // kSuper with minima: sum of mn * asum
-      if constexpr (w.fold == Fold::kBlock) {
-        I acc[N][P][L];
-        clear(acc);
-        for (size_t c = 0; c < g.block_chunks; c++) {
-          add_half<w, P, N>(g, codes, to_next, act, 0, table, acc);
-          add_half<w, P, N>(g, codes, to_next, act, 1, table, acc);
-          advance();
-        }
-#pragma GCC unroll 4
-        for (int p = 0; p < P; p++)
-#pragma GCC unroll 16
-          for (int n = 0; n < N; n++)
-            sum[n][p] =
-                scaled<mul>(sum_of_planes<w, L>(acc[n][p])) - I::set1(zero * a_sum[n * g.a_sum_stride + b]);
-      } else {
-        constexpr size_t halves = w.sub / 16;  // per sub-block
-        constexpr size_t sub_bytes = w.has_min && w.sub == 32 ? 32 : 16;
-        for (int p = 0; p < P; p++)
-          for (int n = 0; n < N; n++) sum[n][p] = mins[n][p] = I::zero();
-        const size_t head = scale_bytes * (w.has_min ? 2 : 1), n_subs = g.block_chunks * 2 / halves;
-        for (size_t c = 0; c < g.block_chunks; c++) {
-#pragma GCC unroll 2
-          for (size_t s = 0; s < 2 / halves; s++) {
-            I acc[N][P][L];
-            clear(acc);
-            for (size_t h = 0; h < halves; h++)
-              add_half<w, P, N>(g, codes, to_next, act, int(s * halves + h), table, acc);
-            const size_t sub = c * (2 / halves) + s;
-#pragma GCC unroll 4
-            for (int p = 0; p < P; p++) {
-              const uint8_t* m = meta + p * to_next + head + sub * sub_bytes;
-              I sc, mn = I::zero();
-              if constexpr (!w.has_min) {
-                sc = I::load_i8(reinterpret_cast<const int8_t*>(m));
-              } else if constexpr (w.sub == 32) {
-                sc = I::load_i8(reinterpret_cast<const int8_t*>(m)), mn = I::load_u8(m + 16);
-              } else {
-                const I both = I::load_u8(m);
-                sc = both & I::set1(15), mn = shift_right<4>(both);
-              }
-              const I correction = low16(sc * I::set1(-zero));
-#pragma GCC unroll 16
-              for (int n = 0; n < N; n++) {
-                // |asum| <= 32*128 and |sc*zero| <= 128*32 fit the 16-bit product. Formats with minima have
-                // no zero.
-                const int32_t asum = a_sum[n * g.a_sum_stride + b * n_subs + sub];
-                sum[n][p] = sum[n][p] + sc * acc[n][p][0];
-                if constexpr (w.has_min) {
-                  mins[n][p] = multiply_add16(mins[n][p], mn, asum);
-                } else {
-                  sum[n][p] = multiply_add16(sum[n][p], correction, asum);
-                }
-              }
-            }
-          }
-          advance();
+        // |asum| <= 32*128 and |sc*zero| <= 128*32 fit the 16-bit product. Formats with minima have no zero.
+        const int32_t asum = a_sum[n * g.a_sum_stride + at];
+        sum[n][p] = sum[n][p] + sc * acc[n][p][0];
+        if constexpr (w.has_min) {
+          mins[n][p] = multiply_add16(mins[n][p], mn, asum);
+        } else {
+          sum[n][p] = multiply_add16(sum[n][p], correction, asum);
         }
       }
-#pragma GCC unroll 4
-      for (int p = 0; p < P; p++) {
-        const F d = load_scale(meta + p * to_next, g.f32_scales);
-        F m = F::zero();
-        if constexpr (w.has_min) m = load_scale(meta + p * to_next + scale_bytes, g.f32_scales);
-#pragma GCC unroll 16
-        for (int n = 0; n < N; n++) {
-          const F s = F::set1(a_scale[n * g.a_scale_stride + b]);
-          y[n][p] = fma(to_float(sum[n][p]), d * s, y[n][p]);
-          if constexpr (w.has_min && w.fold == Fold::kBlock)
-            y[n][p] = fma(F::set1(float(a_sum[n * g.a_sum_stride + b])), m * s, y[n][p]);
-          if constexpr (w.has_min && w.fold == Fold::kSuper)
-            y[n][p] = fma(to_float(I::zero() - mins[n][p]), m * s, y[n][p]);
-        }
-      }
-      meta += meta_bytes;
     }
   }
+
+  /// The sums of super block b, whose sub-blocks' scales begin at `subs`.
+  STERNA_INLINE void sum_super(const uint8_t* subs, size_t b, I (*sum)[P], I (*mins)[P]) {
+    constexpr size_t halves = w.sub / 16;  // per sub-block
+    constexpr size_t sub_bytes = w.has_min && w.sub == 32 ? 32 : 16;
+    for (int p = 0; p < P; p++)
+      for (int n = 0; n < N; n++) sum[n][p] = mins[n][p] = I::zero();
+    const size_t n_subs = g.block_chunks * 2 / halves;
+    for (size_t c = 0; c < g.block_chunks; c++) {
+#pragma GCC unroll 2
+      for (size_t s = 0; s < 2 / halves; s++) {
+        I acc[N][P][L];
+        clear(acc);
+        for (size_t h = 0; h < halves; h++)
+          add_half<w, P, N>(g, codes, to_next, act, int(s * halves + h), table, acc);
+        const size_t sub = c * (2 / halves) + s;
+        scale_sub(subs + sub * sub_bytes, b * n_subs + sub, acc, sum, mins);
+      }
+      prefetch(codes);
+      codes += 64 * w.bits, act += 32;
+    }
+  }
+};
+
+/// A tile with the row fold.
+template <QGemmVariant w, int P, int N>
+STERNA_INLINE void fold_rows(Tile<w, P, N>& t, F (*y)[P]) {
+  I sum[N][P];
+  t.sum_block(t.g.n_chunks, 0, sum);
+#pragma GCC unroll 4
+  for (int p = 0; p < P; p++) {
+    const F s = F::load(reinterpret_cast<const float*>(t.base + p * t.to_next));
+#pragma GCC unroll 16
+    for (int n = 0; n < N; n++) y[n][p] = fold_row(sum[n][p], s, t.a_scale[n * t.g.a_scale_stride]);
+  }
+}
+
+/// A tile with the block or super fold.
+template <QGemmVariant w, int P, int N>
+STERNA_INLINE void fold_blocks(Tile<w, P, N>& t, F (*y)[P]) {
+  const QGemmArgs& g = t.g;
+  const size_t scale_bytes = g.f32_scales ? 64 : 32, head = scale_bytes * (w.has_min ? 2 : 1);
+  size_t meta_bytes = head;  // per block
+  if constexpr (w.fold == Fold::kSuper)
+    meta_bytes += g.block_chunks * (32 / w.sub) * (w.has_min && w.sub == 32 ? 32 : 16);
+  const uint8_t* meta = t.base;
+  const size_t group_codes = g.group_blocks * g.block_chunks * 64 * w.bits;
+  for (int p = 0; p < P; p++)
+    for (int n = 0; n < N; n++) y[n][p] = F::zero();
+  const size_t n_blocks = g.n_chunks / g.block_chunks;
+  for (size_t b = 0, left = g.group_blocks; b < n_blocks; b++, left--) {
+    if (left == 0) left = g.group_blocks, meta = t.next_group(group_codes);
+    I sum[N][P], mins[N][P];
+    if constexpr (w.fold == Fold::kBlock)
+      t.sum_block(g.block_chunks, b, sum);
+    else
+      t.sum_super(meta + head, b, sum, mins);
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) {
+      const Scales scale = load_scales<w>(meta + p * t.to_next, scale_bytes);
+#pragma GCC unroll 16
+      for (int n = 0; n < N; n++)
+        y[n][p] = fold_block<w>(y[n][p], sum[n][p], mins[n][p], t.a_sum[n * g.a_sum_stride + b], scale,
+                                t.a_scale[n * g.a_scale_stride + b]);
+    }
+    meta += meta_bytes;
+  }
+}
+
+template <QGemmVariant w, int P, int N>
+inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
+  Tile<w, P, N> t(g, panel, step, token);
+  F y[N][P];
+  if constexpr (w.fold == Fold::kRow)
+    fold_rows(t, y);
+  else
+    fold_blocks(t, y);
   for (int p = 0; p < P; p++)
     for (int n = 0; n < N; n++)
       store_rows(g.out + (token + n) * g.out_stride + 16 * (panel + p * step),
@@ -318,6 +341,7 @@ inline void tokens(const QGemmArgs& g, size_t panel, size_t& token) {
 }
 
 template <QGemmVariant w>
+  requires(!w.trits)
 void run(const QGemmArgs& g) {
   // Outputs of a tile, as many as fill the registers: kTile with one integer sum each, half with sum and
   // float. Two kinds of integer sums and a float are too many for 8, but where there are 32 registers two
@@ -355,33 +379,6 @@ void run(const QGemmArgs& g) {
   if constexpr (full >= 8) sweep.template operator()<2>();
   sweep.template operator()<1>();
 }
-
-constexpr QGemmVariant v(int bits, Fold fold, int sub = 0, bool has_min = false, bool codebook = false) {
-  return {bits, fold, sub, has_min, codebook};
-}
-constexpr auto* w1_row = run<v(1, Fold::kRow)>;
-constexpr auto* w2_row = run<v(2, Fold::kRow)>;
-constexpr auto* w3_row = run<v(3, Fold::kRow)>;
-constexpr auto* w4_row = run<v(4, Fold::kRow)>;
-constexpr auto* w4c_row = run<v(4, Fold::kRow, 0, false, true)>;
-constexpr auto* w5_row = run<v(5, Fold::kRow)>;
-constexpr auto* w6_row = run<v(6, Fold::kRow)>;
-constexpr auto* w8_row = run<v(8, Fold::kRow)>;
-constexpr auto* w1_block = run<v(1, Fold::kBlock)>;
-constexpr auto* w2_block = run<v(2, Fold::kBlock)>;
-constexpr auto* w3_block = run<v(3, Fold::kBlock)>;
-constexpr auto* w4_block = run<v(4, Fold::kBlock)>;
-constexpr auto* w4m_block = run<v(4, Fold::kBlock, 0, true)>;
-constexpr auto* w4c_block = run<v(4, Fold::kBlock, 0, false, true)>;
-constexpr auto* w5_block = run<v(5, Fold::kBlock)>;
-constexpr auto* w5m_block = run<v(5, Fold::kBlock, 0, true)>;
-constexpr auto* w6_block = run<v(6, Fold::kBlock)>;
-constexpr auto* w8_block = run<v(8, Fold::kBlock)>;
-constexpr auto* w2m_super16 = run<v(2, Fold::kSuper, 16, true)>;
-constexpr auto* w3_super16 = run<v(3, Fold::kSuper, 16)>;
-constexpr auto* w4m_super32 = run<v(4, Fold::kSuper, 32, true)>;
-constexpr auto* w5m_super32 = run<v(5, Fold::kSuper, 32, true)>;
-constexpr auto* w6_super16 = run<v(6, Fold::kSuper, 16)>;
 
 }  // namespace qgemm
 }  // namespace

@@ -90,7 +90,7 @@ inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t
     const F s = F::load(reinterpret_cast<const float*>(base));
     for (size_t t = 0; t < n_tokens; t++) {
       const I dot = scaled<mul>(sum[t]) - I::set1(zero * a_sum[t * g.a_sum_stride]);
-      store_rows(out + t * g.out_stride, rows, to_float(dot) * (s * F::set1(a_scale[t * g.a_scale_stride])));
+      store_rows(out + t * g.out_stride, rows, fold_row(dot, s, a_scale[t * g.a_scale_stride]));
     }
   } else {
     const size_t scale_bytes = g.f32_scales ? 64 : 32, depth = 32 * g.block_chunks;
@@ -110,9 +110,7 @@ inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t
                            bytes + i * depth * 16);
       }
       const uint8_t* const meta = base + meta_of_block(g, b, meta_bytes);
-      const F d = load_scale(meta, g.f32_scales);
-      F m = F::zero();
-      if constexpr (w.has_min) m = load_scale(meta + scale_bytes, g.f32_scales);
+      const Scales scale = load_scales<w>(meta, scale_bytes);
       if constexpr (w.fold == Fold::kSuper)
         load_subs<w>(meta + scale_bytes * (w.has_min ? 2 : 1), n_subs, sub);
       for_tiles<kTokenTile>(n_tokens, [&]<int T>(size_t t) {
@@ -137,15 +135,9 @@ inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t
             for (int i = 0; i < T; i++) acc[i] = acc[i] - I::set1(zero) * rest[i];
         }
 #pragma GCC unroll 8
-        for (int i = 0; i < T; i++) {
-          const F s = F::set1(a_scale[(t + i) * g.a_scale_stride + b]);
-          F sum = fma(to_float(acc[i]), d * s, y[t + i]);
-          if constexpr (w.has_min && w.fold == Fold::kBlock)
-            sum = fma(F::set1(float(sums[i * g.a_sum_stride])), m * s, sum);
-          if constexpr (w.has_min && w.fold == Fold::kSuper)
-            sum = fma(to_float(I::zero() - rest[i]), m * s, sum);
-          y[t + i] = sum;
-        }
+        for (int i = 0; i < T; i++)
+          y[t + i] = fold_block<w>(y[t + i], acc[i], rest[i], sums[i * g.a_sum_stride], scale,
+                                   a_scale[(t + i) * g.a_scale_stride + b]);
       });
     }
     for (size_t t = 0; t < n_tokens; t++) store_rows(out + t * g.out_stride, rows, y[t]);
@@ -161,24 +153,6 @@ void unpacked(const QGemmArgs& g) {
     for (size_t p = 0; p < (g.n_rows + 15) / 16; p++)
       unpacked_pass<w>(g, p, t, g.n_tokens - t < kPassTokens ? g.n_tokens - t : kPassTokens);
 }
-
-constexpr auto* w1_row_unpacked = unpacked<v(1, Fold::kRow)>;
-constexpr auto* w2_row_unpacked = unpacked<v(2, Fold::kRow)>;
-constexpr auto* w4_row_unpacked = unpacked<v(4, Fold::kRow)>;
-constexpr auto* w8_row_unpacked = unpacked<v(8, Fold::kRow)>;
-constexpr auto* w1_block_unpacked = unpacked<v(1, Fold::kBlock)>;
-constexpr auto* w2_block_unpacked = unpacked<v(2, Fold::kBlock)>;
-constexpr auto* w4_block_unpacked = unpacked<v(4, Fold::kBlock)>;
-constexpr auto* w4m_block_unpacked = unpacked<v(4, Fold::kBlock, 0, true)>;
-constexpr auto* w4c_block_unpacked = unpacked<v(4, Fold::kBlock, 0, false, true)>;
-constexpr auto* w5_block_unpacked = unpacked<v(5, Fold::kBlock)>;
-constexpr auto* w5m_block_unpacked = unpacked<v(5, Fold::kBlock, 0, true)>;
-constexpr auto* w8_block_unpacked = unpacked<v(8, Fold::kBlock)>;
-constexpr auto* w2m_super16_unpacked = unpacked<v(2, Fold::kSuper, 16, true)>;
-constexpr auto* w3_super16_unpacked = unpacked<v(3, Fold::kSuper, 16)>;
-constexpr auto* w4m_super32_unpacked = unpacked<v(4, Fold::kSuper, 32, true)>;
-constexpr auto* w5m_super32_unpacked = unpacked<v(5, Fold::kSuper, 32, true)>;
-constexpr auto* w6_super16_unpacked = unpacked<v(6, Fold::kSuper, 16)>;
 
 }  // namespace qgemm
 }  // namespace

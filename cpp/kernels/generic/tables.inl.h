@@ -10,6 +10,7 @@ namespace {
 namespace tables {
 
 using sterna::kernels::TablesArgs;
+using sterna::kernels::TablesVariant;
 
 /// Bit i of the entry's number, all ones if set.
 alignas(64) constexpr int8_t kBit[4][16] = {{0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1},
@@ -42,8 +43,9 @@ inline void make_high(const int8_t* a, uint8_t* high) {
   }
 }
 
-template <int bits>
-void make(const TablesArgs& args) {
+template <TablesVariant w>
+void run(const TablesArgs& args) {
+  constexpr int bits = w.bits;
   const auto pattern = [](int i) { return broadcast16(reinterpret_cast<const uint8_t*>(kBit[i])); };
   const int8_t* act = args.act;
   for (size_t c = 0; c < args.n_chunks; c++, act += 32) {
@@ -72,9 +74,6 @@ void make(const TablesArgs& args) {
     }
   }
 }
-
-constexpr auto* w1 = make<1>;
-constexpr auto* w2 = make<2>;
 
 }  // namespace tables
 }  // namespace

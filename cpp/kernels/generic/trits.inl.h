@@ -62,7 +62,7 @@ inline void add_trits(const QGemmArgs& g, const uint8_t* codes, size_t stride, s
 template <Fold fold, int P, int N>
 __attribute__((noinline)) void tile_of_trits(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
   constexpr int L = kPlanes && P * N <= 4 ? 4 : 1;
-  constexpr QGemmVariant kTwoBits{2, fold, 0, false, false};
+  constexpr QGemmVariant kTwoBits{2, fold};
   const uint8_t* base = g.panels + panel * g.panel_bytes;
   const size_t to_next = step * g.panel_bytes;
   const int8_t* act = g.act + token * g.act_stride;
@@ -89,10 +89,9 @@ __attribute__((noinline)) void tile_of_trits(const QGemmArgs& g, size_t panel, s
       const F d = load_scale(base + p * to_next + meta_of_block(g, b, scale_bytes), scale_bytes == 64);
 #pragma GCC unroll 16
       for (int n = 0; n < N; n++) {
-        const F dot =
-            to_float(sum_of_planes<kTwoBits, L>(acc[n][p]) - I::set1(g.zero * a_sum[n * g.a_sum_stride + b]));
-        const F scale = d * F::set1(a_scale[n * g.a_scale_stride + b]);
-        y[n][p] = row ? dot * scale : fma(dot, scale, y[n][p]);
+        const I sum = sum_of_planes<kTwoBits, L>(acc[n][p]) - I::set1(g.zero * a_sum[n * g.a_sum_stride + b]);
+        const float s = a_scale[n * g.a_scale_stride + b];
+        y[n][p] = row ? fold_row(sum, d, s) : fold_sum(y[n][p], sum, d, F::set1(s));
       }
     }
   }
@@ -157,12 +156,14 @@ void run_expanded(const QGemmArgs& g, QGemmArgs two, uint8_t* scratch, size_t n_
                          scale_bytes);
       }
     }
-    run<QGemmVariant{2, fold, 0, false, false}>(two);
+    run<QGemmVariant{2, fold}>(two);
   }
 }
 
-template <Fold fold>
-void run_trits(const QGemmArgs& g) {
+template <QGemmVariant w>
+  requires(w.trits)
+void run(const QGemmArgs& g) {
+  constexpr Fold fold = w.fold;
   const size_t n_panels = (g.n_rows + 15) / 16;
   if (g.n_tokens >= 16) {
     alignas(64) uint8_t scratch[64 << 10];
@@ -182,9 +183,6 @@ void run_trits(const QGemmArgs& g) {
     for (; p + 2 <= n_panels; p += 2) tiles_of_trits<fold, 2, kTile / 2>(g, p, 0);
   for (; p < n_panels; p++) tiles_of_trits<fold, 1, kTile / 2>(g, p, 0);
 }
-
-constexpr auto* t5_row = run_trits<sterna::Fold::kRow>;
-constexpr auto* t5_block = run_trits<sterna::Fold::kBlock>;
 
 }  // namespace qgemm
 }  // namespace

@@ -3,8 +3,8 @@
 #include "kernels/scalar/vec.h"
 // the source, for those vectors
 #include "kernels/generic/define.h"
-#include "kernels/generic/trits.inl.h"
 #include "kernels/generic/tables.inl.h"
+#include "kernels/generic/trits.inl.h"
 // the lists, defined from that source
 #include "kernels/generic/qgemm.inc"
 #include "kernels/generic/trits.inc"

@@ -1,0 +1,26 @@
+// Made-up particulars: those of common formats.
+#include "packing/example.h"
+
+namespace sterna::cpu {
+
+formats::CodeSpec example_spec(const kernels::QGemmVariant& variant) {
+  static constexpr uint8_t kCodebook[16] = {1,   24,  45,  63,  79,  93,  106, 118,
+                                            129, 141, 153, 166, 181, 197, 217, 241};
+  formats::CodeSpec s;
+  s.fold = variant.fold, s.bits = uint8_t(variant.bits), s.sub = uint8_t(variant.sub);
+  s.has_min = variant.has_min, s.ternary = variant.trits;
+  s.mul = s.bits == 1 ? 2 : 1;
+  if (variant.codebook) s.codebook = kCodebook;
+  s.zero = s.codebook ? 128 : s.fold == Fold::kSuper && s.has_min ? 0 : int16_t((1 << s.bits) / 2);
+  if (s.fold != Fold::kRow) s.block = s.fold == Fold::kSuper || s.ternary ? 256 : 64;
+  return s;
+}
+
+const Packing& packing_of(const kernels::QGemmVariant& variant) {
+  const formats::CodeSpec spec = example_spec(variant);
+  for (const Packing* p : packings())
+    if (p->accepts(spec) && p->variant(spec) == variant) return *p;
+  return packing::panels;
+}
+
+}  // namespace sterna::cpu
