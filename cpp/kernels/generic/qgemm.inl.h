@@ -13,9 +13,9 @@
 namespace {
 namespace qgemm {
 
-/// Forced inline: what works on a tile has to find all of it in registers.
+#ifndef STERNA_INLINE  // forced: what works on a tile has to find all of it in registers
 #define STERNA_INLINE inline __attribute__((always_inline))
-
+#endif
 constexpr int kPrefetchBytes = 2048;
 
 /// How far ahead of its codes a tile prefetches, bytes; 0: not at all. Measured on Zen 4, where the

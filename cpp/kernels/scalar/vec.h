@@ -10,6 +10,10 @@
 #include "base/half.h"
 #include "kernels/contract/trits.h"
 
+// Of the parts of a qgemm tile. Not forced: there are no registers to keep 16 lanes in, and the code is half
+// as large.
+#define STERNA_INLINE inline
+
 namespace {
 
 constexpr int kTile = 4;
