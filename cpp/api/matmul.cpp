@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,7 @@ struct PackedWeights::Impl {
   std::array<uint8_t, 16> codebook{};
   // Threads, quantized rows and products of the last call, kept for the next one of the same size.
   Turn turn;
-  std::unique_ptr<ThreadPool> pool;
+  std::optional<Threads> own;  ///< For calls that bring none.
   cpu::Activations acts;
   Buffer products;
   size_t acts_rows = 0;
@@ -60,7 +61,9 @@ struct PackedWeights::Impl {
     return {};
   }
 
-  Status matmul(std::span<const float> x, std::span<float> out, size_t n_tokens, int n_threads, int act_bits);
+  Status check(std::span<const float> x, std::span<const float> out, size_t n_tokens, int act_bits) const;
+  Status matmul(std::span<const float> x, std::span<float> out, size_t n_tokens, ThreadPool& pool,
+                int act_bits);
 };
 
 PackedWeights::PackedWeights(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -145,11 +148,9 @@ Result<PackedWeights> PackedWeights::pack_bcq(std::span<const uint8_t> codes, st
 
 /// What PackedWeights::matmul() does with checked arguments when it has its turn.
 Status PackedWeights::Impl::matmul(std::span<const float> x, std::span<float> out, size_t n_tokens,
-                                   int n_threads, int act_bits) {
+                                   ThreadPool& pool, int act_bits) {
   const size_t rows = weights[0].rows, depth = weights[0].depth;
-  if (!pool || pool->size() != n_threads) {
-    STERNA_ASSIGN(pool, ThreadPool::create(n_threads));
-  }
+  if (n_tokens == 0) return {};
   const cpu::Weight* const reader[] = {&weights[0]};  // all planes read the same form
   const size_t act_planes = act_bits == 16 ? 2 : 1, n = act_planes * n_tokens;
   if (acts_rows < n) {
@@ -158,7 +159,7 @@ Status PackedWeights::Impl::matmul(std::span<const float> x, std::span<float> ou
     acts_rows = n;
   }
   acts.begin(depth, reader);
-  pool->run(n_tokens, [&](size_t t) {
+  pool.run(n_tokens, [&](size_t t) {
     const float* row = x.data() + t * depth;
     if (act_bits != 8) return quantize_act(act_bits, row, depth, acts.form(weights[0]), act_planes * t);
     std::memcpy(acts.row(t), row, depth * sizeof(float));
@@ -167,7 +168,7 @@ Status PackedWeights::Impl::matmul(std::span<const float> x, std::span<float> ou
   const size_t n_weights = weights.size(), parts = act_planes * n_weights;
   if (parts == 1) {
     const cpu::Product product{&weights[0], out.data(), rows};
-    cpu::matmul(*pool, acts, 0, n, {&product, 1});
+    cpu::matmul(pool, acts, 0, n, {&product, 1});
     return {};
   }
   // Rows of the products: for each token the planes of x, each with the planes of the weights side by side.
@@ -177,8 +178,8 @@ Status PackedWeights::Impl::matmul(std::span<const float> x, std::span<float> ou
   std::vector<cpu::Product> all;
   for (size_t p = 0; p < n_weights; p++)
     all.push_back({&weights[p], products.as<float>() + p * rows, n_weights * rows});
-  cpu::matmul(*pool, acts, 0, n, all);
-  pool->run(n_tokens, [&](size_t t) {
+  cpu::matmul(pool, acts, 0, n, all);
+  pool.run(n_tokens, [&](size_t t) {
     const float* y = products.as<float>() + t * parts * rows;
     for (size_t r = 0; r < rows; r++) {
       const auto product = [&](size_t p) {
@@ -193,22 +194,41 @@ Status PackedWeights::Impl::matmul(std::span<const float> x, std::span<float> ou
   return {};
 }
 
+Status PackedWeights::Impl::check(std::span<const float> x, std::span<const float> out, size_t n_tokens,
+                                  int act_bits) const {
+  const size_t rows = weights[0].rows, depth = weights[0].depth;
+  const auto wrong = [](const std::string& what) {
+    return Status(Code::kInvalidArgument, "[matmul] " + what);
+  };
+  if ((n_tokens == 0) != x.empty() || (n_tokens && (x.size() / n_tokens != depth || x.size() % n_tokens)))
+    return wrong("x, got " + num(x.size()) + " elements for " + num(n_tokens) +
+                 " rows, expected rows of depth " + num(depth));
+  if (out.size() != n_tokens * rows)
+    return wrong("out, got " + num(out.size()) + " elements, expected " + num(n_tokens * rows));
+  if (act_bits != 4 && act_bits != 8 && act_bits != 16)
+    return wrong("act_bits, got " + std::to_string(act_bits) + ", expected 4, 8 or 16");
+  return {};
+}
+
 Status PackedWeights::matmul(std::span<const float> x, std::span<float> out, size_t n_tokens, int n_threads,
                              int act_bits) const {
   return public_call("matmul", [&](FloatEnvironment&) -> Status {
-    if (n_tokens == 0 && x.empty() && out.empty()) return {};
-    if (n_tokens == 0 || x.size() / n_tokens != depth() || x.size() % n_tokens)
-      return Status(Code::kInvalidArgument, "[matmul] x, got " + num(x.size()) + " elements for " +
-                                                num(n_tokens) + " rows, expected rows of depth " +
-                                                num(depth()));
-    if (out.size() != n_tokens * rows())
-      return Status(Code::kInvalidArgument,
-                    "[matmul] out, got " + num(out.size()) + " elements, expected " + num(n_tokens * rows()));
-    if (act_bits != 4 && act_bits != 8 && act_bits != 16)
-      return Status(Code::kInvalidArgument,
-                    "[matmul] act_bits, got " + std::to_string(act_bits) + ", expected 4, 8 or 16");
+    STERNA_RETURN_IF_ERROR(impl_->check(x, out, n_tokens, act_bits));
+    return in_turn(impl_->turn, "matmul", [&]() -> Status {
+      if (!impl_->own || impl_->own->size() != n_threads) {
+        STERNA_ASSIGN(impl_->own, Threads::create(n_threads));
+      }
+      return impl_->matmul(x, out, n_tokens, *impl_->own->pool(), act_bits);
+    });
+  });
+}
+
+Status PackedWeights::matmul(std::span<const float> x, std::span<float> out, size_t n_tokens,
+                             const Threads& threads, int act_bits) const {
+  return public_call("matmul", [&](FloatEnvironment&) -> Status {
+    STERNA_RETURN_IF_ERROR(impl_->check(x, out, n_tokens, act_bits));
     return in_turn(impl_->turn, "matmul",
-                   [&] { return impl_->matmul(x, out, n_tokens, n_threads, act_bits); });
+                   [&] { return impl_->matmul(x, out, n_tokens, *threads.pool(), act_bits); });
   });
 }
 

@@ -18,6 +18,7 @@
 #include <span>
 
 #include "sterna/status.h"
+#include "sterna/threads.h"
 
 namespace sterna {
 
@@ -50,6 +51,9 @@ class PackedWeights {
   /// Errors: kInvalidArgument naming sizes; kOutOfMemory; kUnsupported in a forked child if another thread
   /// was in this call at the time of the fork.
   Status matmul(std::span<const float> x, std::span<float> out, size_t n_tokens, int n_threads,
+                int act_bits = 8) const;
+  /// The same by threads that others share.
+  Status matmul(std::span<const float> x, std::span<float> out, size_t n_tokens, const Threads& threads,
                 int act_bits = 8) const;
 
   size_t rows() const;

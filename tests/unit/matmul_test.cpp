@@ -72,6 +72,21 @@ void on_every_isa(F f) {
 }  // namespace
 
 TEST_SUITE("unit") {
+  TEST_CASE("raw matmul by threads that are shared") {
+    const std::vector<uint8_t> codes(40 * 64, 3);
+    const std::vector<float> scales(40, 0.5f), x(3 * 64, 1.25f);
+    const auto weights = PackedWeights::pack(codes, scales, 40, 64, {.bits = 2, .zero = 1});
+    const auto threads = Threads::create(2);
+    REQUIRE(weights.ok());
+    std::vector<float> own(3 * 40), shared(3 * 40);
+    CHECK(weights.value().matmul(x, own, 3, 2).ok());
+    CHECK(weights.value().matmul(x, shared, 3, threads.value()).ok());
+    CHECK(own == shared);
+    CHECK(own[0] > 0);
+    CHECK(weights.value().matmul({}, {}, 0, threads.value()).ok());
+    CHECK(weights.value().matmul(x, own, 2, threads.value()).code() == Code::kInvalidArgument);
+  }
+
   TEST_CASE("raw matmul: every width of weights and activations") {
     on_every_isa([] {
       for (int bits = 1; bits <= 8; bits++) {
