@@ -21,8 +21,8 @@ class Sequence {
   size_t n_ctx() const { return n_ctx_; }
   std::span<const cpu::KvState> states() const { return states_; }
 
-  /// Room for all n_ctx tokens' ids, so that growing needs no memory for them.
-  void reserve_ids() { ids_.reserve(n_ctx_); }
+  /// Room for the ids of most contexts, so that growing needs no memory for them.
+  void reserve_ids() { ids_.reserve(n_ctx_ < 65536 ? n_ctx_ : 65536); }
   /// Forgets all but the first n tokens; their memory stays for the next ones.
   void truncate(size_t n) { ids_.resize(n); }
   /// Keeps what it has in common with the beginning of `ids`, at most `most` tokens; how many that are.
