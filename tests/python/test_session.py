@@ -303,7 +303,7 @@ def test_closed(model, tmp_path) -> None:
         assert repr(session) == "<sterna.Session of 'mini-bitnet-i2_s', 0 tokens>"
         assert repr(other) == "<sterna.Session of 'mini-bitnet-i2_s', closed>"
         seen = []
-        model.generate([5], max_tokens=1, on_token=lambda token: seen.append(repr(session)))
+        model.generate([5], max_tokens=1, seed=3, on_token=lambda token: seen.append(repr(session)))
         assert seen == ["<sterna.Session of 'mini-bitnet-i2_s', busy>"]
         model.close()
         for call in calls:
@@ -369,7 +369,7 @@ def test_models_share_threads() -> None:
             got = list(pool.map(lambda i: (a, b)[i % 2].generate([5], **OPTIONS), range(20), timeout=TIMEOUT))
         assert got == want * 10
         inner = []
-        a.generate([5], max_tokens=1, on_token=lambda token: inner.append(b.generate([5], **OPTIONS)))
+        a.generate([5], max_tokens=1, seed=3, on_token=lambda token: inner.append(b.generate([5], **OPTIONS)))
         assert inner == want[1:]
     assert threading.active_count() == before
     with pytest.raises(ValueError, match="n_threads, got 3 and 2 threads"):
