@@ -28,7 +28,10 @@ T take(Result<T> result) {
 }
 
 void init_options(nb::module_& m);
+void init_threads(nb::module_& m);
 void init_model(nb::module_& m);
+void init_session(nb::module_& m);
+void init_tokenizer(nb::module_& m);
 void init_gguf(nb::module_& m);
 void init_matmul(nb::module_& m);
 void init_cpu(nb::module_& m);

@@ -1,31 +1,29 @@
 // Loading a model and everything it does. python/sterna/model.py gives it defaults, chat and streams.
 #include "sterna/model.h"
 
-#include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
-#include "arrays.h"
-#include "errors.h"
-#include "options.h"
+#include "calls.h"
 #include "repr.h"
+#include "sterna/session.h"
 
 namespace sterna::python {
 namespace {
 
-using TokenIds = Array<const int32_t, 1>;
-/// An optional Python callable; False, and only that, means stop.
-template <class... Args>
-using Callback = std::optional<nb::typed<nb::callable, nb::object(Args...)>>;
-
-Model load(const nb::bytes& path, LoadOptions options, const Callback<float>& progress) {
+Model load(const nb::bytes& path, LoadOptions options, const Callback<float>& progress,
+           const std::optional<Threads>& threads) {
   Callbacks callbacks;
+  options.threads = threads;
   options.progress = [&](float fraction) {
     return progress ? callbacks.call(*progress, fraction) : callbacks.poll();
   };
@@ -54,21 +52,28 @@ nb::str detokenize(const Model& model, const TokenIds& tokens, bool special) {
   return to_str(take(without_gil([&] { return model.detokenize(span_of(tokens), special); })));
 }
 
-void forward(Model& model, const TokenIds& tokens, const Array<float, 2>& out) {
+/// Prompt, options and session.
+using Request = std::tuple<TokenIds, GenerateOptions, std::optional<Session*>>;
+
+std::vector<GenerateResult> generate_many(Model& model, const std::vector<Request>& requests,
+                                          const Callback<size_t, Token>& on_token) {
+  std::vector<GenerateRequest> ours;
+  for (const auto& [prompt, options, session] : requests) {
+    const auto ids = span_of(prompt);
+    ours.push_back({{ids.begin(), ids.end()}, options, session.value_or(nullptr)});
+  }
   Callbacks callbacks;
-  check(callbacks.run(
-      [&] { return model.forward(span_of(tokens), span_of(out), [&] { return callbacks.poll(); }); }));
+  return take(callbacks.run([&] {
+    const auto tell = [&](size_t i, const Token& token) {
+      return on_token ? callbacks.call(*on_token, i, token) : callbacks.poll();
+    };
+    return model.generate(ours, tell, [&] { return callbacks.poll(); });
+  }));
 }
 
-GenerateResult generate(Model& model, const TokenIds& prompt, GenerateOptions options,
-                        const Callback<Token>& on_token, const Callback<>& keep_going) {
-  Callbacks callbacks;
-  options.keep_going = [&] { return keep_going ? callbacks.poll(*keep_going) : callbacks.poll(); };
-  return take(callbacks.run([&] {
-    return model.generate(span_of(prompt), options, [&](const Token& token) {
-      return on_token ? callbacks.call(*on_token, token) : callbacks.poll();
-    });
-  }));
+Session load_session(const Model& model, const nb::bytes& path) {
+  const std::string file(path.c_str(), path.size());
+  return take(without_gil([&] { return model.load_session(file); }));
 }
 
 std::pair<double, size_t> perplexity(Model& model, const TokenIds& tokens, size_t window,
@@ -133,7 +138,7 @@ void init_results(nb::module_& m) {
                    "\"end\" of the model's text, \"length\" (max_tokens), \"context\" is full, \"stop\" "
                    "text, \"callback\".")
       .def_ro("n_prompt", &GenerateResult::n_prompt, "Prompt tokens.")
-      .def_ro("n_reused", &GenerateResult::n_reused, "Prompt tokens kept from the call before.")
+      .def_ro("n_reused", &GenerateResult::n_reused, "Prompt tokens that some call before had computed already.")
       .def_ro("n_drafted", &GenerateResult::n_drafted, "Tokens guessed by lookup.")
       .def_ro("n_accepted", &GenerateResult::n_accepted, "Of these, generated.")
       .def_ro("prompt_seconds", &GenerateResult::prompt_seconds)
@@ -213,8 +218,10 @@ void init_info(nb::module_& m) {
 void init_model(nb::module_& m) {
   init_results(m);
   init_info(m);
-  nb::class_<Model>(m, "Model")
-      .def_static("load", &load, nb::arg("path"), nb::arg("options"), nb::arg("progress").none())
+  nb::class_<Model> model(m, "Model");
+  def_calls(model)
+      .def_static("load", &load, nb::arg("path"), nb::arg("options"), nb::arg("progress").none(),
+                  nb::arg("threads").none())
       .def_prop_ro("info", &Model::info, nb::rv_policy::copy)
       .def("tensors", &Model::tensors, nb::rv_policy::copy)
       .def("metadata", &metadata, nb::sig("def metadata(self) -> dict[str, str]"))
@@ -222,9 +229,9 @@ void init_model(nb::module_& m) {
       .def("prompt_tokens", &prompt_tokens, nb::arg("prompt"))
       .def("detokenize", &detokenize, nb::arg("tokens").noconvert(), nb::arg("special"))
       .def("is_eog", &Model::is_eog, nb::arg("token"))
-      .def("forward", &forward, nb::arg("tokens").noconvert(), nb::arg("out").noconvert())
-      .def("generate", &generate, nb::arg("prompt").noconvert(), nb::arg("options"), nb::kw_only(),
-           nb::arg("on_token").none(), nb::arg("keep_going").none())
+      .def("generate_many", &generate_many, nb::arg("requests").noconvert(), nb::arg("on_token").none())
+      .def("session", [](const Model& self) { return take(self.session()); })
+      .def("load_session", &load_session, nb::arg("path"))
       .def("perplexity", &perplexity, nb::arg("tokens").noconvert(), nb::arg("window"),
            nb::arg("progress").none())
       .def("bench", &bench, nb::arg("n_prompt"), nb::arg("n_gen"), nb::arg("n_depth"));

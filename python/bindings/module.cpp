@@ -3,10 +3,6 @@
 
 #include "errors.h"
 
-namespace sterna::python {
-void init_tokenizer(nb::module_& m);
-}
-
 NB_MODULE(_core, m) {
   // A forced unwinding that got as far as nanobind's handler; see or_park().
   nb::register_exception_translator([](const std::exception_ptr& error, void*) {
@@ -21,6 +17,8 @@ NB_MODULE(_core, m) {
   sterna::python::init_gguf(m);
   sterna::python::init_matmul(m);
   sterna::python::init_options(m);
+  sterna::python::init_threads(m);
   sterna::python::init_model(m);
+  sterna::python::init_session(m);
   sterna::python::init_tokenizer(m);
 }

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from .matmul import PackedWeights, dequantize, pack, pack_bcq
     from .model import Model, load, open_gguf
     from .option_types import GenerateOptions, LoadOptions
+    from .session import Session
+    from .threads import Threads
     from .tokenizer import Tokenizer
 
     __version__: str
@@ -57,7 +59,9 @@ __all__ = [
     "ModelInfo",
     "PackedWeights",
     "ScreenStats",
+    "Session",
     "TensorInfo",
+    "Threads",
     "Token",
     "Tokenizer",
     "UnsupportedError",
@@ -85,6 +89,8 @@ _HOME = {
     "matmul": "PackedWeights dequantize pack pack_bcq",
     "model": "Model load open_gguf",
     "option_types": "GenerateOptions LoadOptions",
+    "session": "Session",
+    "threads": "Threads",
     "tokenizer": "Tokenizer",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
@@ -97,7 +103,9 @@ _SUBMODULES = (
     "golden",
     "matmul",
     "model",
+    "session",
     "template",
+    "threads",
     "tokenizer",
 )
 

@@ -272,6 +272,12 @@ class OptionInfo:
 def options() -> list[OptionInfo]:
     """All of them."""
 
+class Threads:
+    @staticmethod
+    def create(n: int | None) -> Threads: ...
+    @property
+    def size(self) -> int: ...
+
 class ScreenStats:
     """How much of the output matrix a generation read."""
 
@@ -331,7 +337,7 @@ class Completion:
 
     @property
     def n_reused(self) -> int:
-        """Prompt tokens kept from the call before."""
+        """Prompt tokens that some call before had computed already."""
 
     @property
     def n_drafted(self) -> int:
@@ -462,20 +468,6 @@ class ModelInfo:
     def __repr__(self) -> str: ...
 
 class Model:
-    @staticmethod
-    def load(path: bytes, options: dict[str, Any], progress: Callable[[float], object] | None) -> Model: ...
-    @property
-    def info(self) -> ModelInfo: ...
-    def tensors(self) -> list[TensorInfo]: ...
-    def metadata(self) -> dict[str, str]: ...
-    def tokenize(self, text: bytes, add_special: bool, parse_special: bool) -> list[int]: ...
-    def prompt_tokens(self, prompt: bytes) -> list[int]: ...
-    def detokenize(
-        self,
-        tokens: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
-        special: bool,
-    ) -> str: ...
-    def is_eog(self, token: int) -> bool: ...
     def forward(
         self,
         tokens: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
@@ -489,6 +481,38 @@ class Model:
         on_token: Callable[[Token], object] | None,
         keep_going: Callable[[], object] | None,
     ) -> Completion: ...
+    @staticmethod
+    def load(
+        path: bytes,
+        options: dict[str, Any],
+        progress: Callable[[float], object] | None,
+        threads: Threads | None,
+    ) -> Model: ...
+    @property
+    def info(self) -> ModelInfo: ...
+    def tensors(self) -> list[TensorInfo]: ...
+    def metadata(self) -> dict[str, str]: ...
+    def tokenize(self, text: bytes, add_special: bool, parse_special: bool) -> list[int]: ...
+    def prompt_tokens(self, prompt: bytes) -> list[int]: ...
+    def detokenize(
+        self,
+        tokens: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+        special: bool,
+    ) -> str: ...
+    def is_eog(self, token: int) -> bool: ...
+    def generate_many(
+        self,
+        requests: Sequence[
+            tuple[
+                Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+                dict[str, Any],
+                Session | None,
+            ]
+        ],
+        on_token: Callable[[int, Token], object] | None,
+    ) -> list[Completion]: ...
+    def session(self) -> Session: ...
+    def load_session(self, path: bytes) -> Session: ...
     def perplexity(
         self,
         tokens: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
@@ -496,6 +520,27 @@ class Model:
         progress: Callable[[float, int], object] | None,
     ) -> tuple[float, int]: ...
     def bench(self, n_prompt: int, n_gen: int, n_depth: int) -> float: ...
+
+class Session:
+    def forward(
+        self,
+        tokens: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+        out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu")],
+    ) -> None: ...
+    def generate(
+        self,
+        prompt: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+        options: dict[str, Any],
+        *,
+        on_token: Callable[[Token], object] | None,
+        keep_going: Callable[[], object] | None,
+    ) -> Completion: ...
+    @property
+    def tokens(self) -> list[int]: ...
+    def __len__(self) -> int: ...
+    def truncate(self, n: int) -> None: ...
+    def fork(self) -> Session: ...
+    def save(self, path: bytes) -> None: ...
 
 class Tokenizer:
     @staticmethod

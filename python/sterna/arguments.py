@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 import operator
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -103,3 +104,13 @@ def mapping(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise wrong_type(name, value, "a mapping")
     return value
+
+
+def file_name(path: Any) -> bytes:
+    """A path as the system wants it."""
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise wrong_type("path", path, "a str or a path")
+    name = os.fsencode(path)
+    if b"\0" in name:
+        raise ValueError("path: got an embedded null byte, expected a file name")
+    return name

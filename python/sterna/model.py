@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -16,17 +15,20 @@ from . import _core
 from .arguments import (
     boolean,
     count,
+    file_name,
     function,
     integer,
     mapping,
     optional,
     string,
-    wrong_type,
 )
 from .chat_template import build_prompt
-from .option_types import GenerateOptions, LoadOptions
-from .options import generate_options, load_options, with_options
-from .stream import stream as stream_pieces
+from .option_types import LoadOptions
+from .options import generate_options, load_options, options_of_each, with_options
+from .prompts import Prompt, Prompts, is_list, token_ids
+from .sequence import Options, TokenSequence
+from .session import Session, session_list
+from .threads import Threads, shared
 from .turn import Turn
 
 if TYPE_CHECKING:
@@ -37,42 +39,6 @@ Mapping.register(_core.GgufFile)
 
 PACKAGED_MODEL = Path(__file__).parent / "data" / "sterna-tiny.gguf"
 
-Prompt = str | Sequence[int] | npt.NDArray[np.integer]
-
-
-class _Options(GenerateOptions, total=False):
-    """And other names that programs use for them."""
-
-    max_new_tokens: int | None
-    n_predict: int | None
-    temp: float | None
-
-
-def _token_ids(name: str, tokens: Sequence[int] | npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
-    try:
-        ids = np.asarray(tokens)
-    except ValueError:  # rows of different lengths
-        raise wrong_type(name, tokens, "a sequence of integers") from None
-    if ids.size == 0 and ids.ndim == 1:
-        return np.empty(0, np.int32)
-    huge = ids.dtype == object and all(isinstance(token, int) for token in ids.flat)
-    if ids.ndim != 1 or not (huge or np.issubdtype(ids.dtype, np.integer)):
-        got = f"{ids.ndim} dimensions of {ids.dtype}" if ids.ndim else repr(type(tokens).__name__)
-        raise TypeError(f"{name}: got {got}, expected a sequence of integers")
-    bounds = np.iinfo(np.int32)
-    if ids.min() < bounds.min or ids.max() > bounds.max:
-        raise ValueError(f"{name}: got a token id outside the vocabulary, expected 32-bit integers")
-    return np.ascontiguousarray(ids, np.int32)
-
-
-def _encode_path(path: str | os.PathLike[str]) -> bytes:
-    if not isinstance(path, (str, bytes, os.PathLike)):
-        raise wrong_type("path", path, "a str or a path")
-    name = os.fsencode(path)
-    if b"\0" in name:
-        raise ValueError("path: got an embedded null byte, expected a file name")
-    return name
-
 
 def open_gguf(path: str | os.PathLike[str]) -> _core.GgufFile:
     """Open a GGUF file to look at its metadata and tensors; the model in it need not be supported.
@@ -80,7 +46,7 @@ def open_gguf(path: str | os.PathLike[str]) -> _core.GgufFile:
     The result is a mapping from metadata keys to values and has tensors(), whose `data` are numpy arrays of
     the mapped file: do not shorten or overwrite a file that is open here; rename another one over it.
     """
-    return _core.GgufFile.open(_encode_path(path))
+    return _core.GgufFile.open(file_name(path))
 
 
 @with_options("load")
@@ -88,27 +54,30 @@ def load(
     path: str | os.PathLike[str] | None = None,
     *,
     progress: Callable[[float], object] | None = None,
+    threads: Threads | None = None,
     **options: Unpack[LoadOptions],
 ) -> Model:
     """Load a GGUF model; without a path, the small demonstration model in this package.
 
     progress(fraction) is called with 0 to 1; an exception in it, or returning False (KeyboardInterrupt),
-    cancels. LoadOptions are the other keyword arguments. None means the default everywhere.
+    cancels. threads: shared with other models, in place of n_threads of its own. LoadOptions are the other
+    keyword arguments. None means the default everywhere.
 
     Raises FileNotFoundError, OSError, ValueError (a damaged file or a wrong argument), TypeError,
     UnsupportedError, MemoryError.
     """
     return Model(
         _core.Model.load(
-            _encode_path(PACKAGED_MODEL if path is None else path),
+            file_name(PACKAGED_MODEL if path is None else path),
             load_options(options),
             optional(function, "[load] progress", progress, None),
+            optional(shared, "[load] threads", threads, None),
         )
     )
 
 
-class Model:
-    """A model with one context. Made by sterna.load().
+class Model(TokenSequence[_core.Model]):
+    """A model with one context; session() makes more. Made by sterna.load().
 
     Calls from several threads take turns, in the order in which they came. A stream has its turn from the
     first piece to the last; when another call waits for it, it is generated to its end ahead of its reader,
@@ -118,37 +87,37 @@ class Model:
     """
 
     def __init__(self, core: _core.Model) -> None:
-        self._core: _core.Model | None = core
-        self._info = core.info
-        self._turns = Turn()
+        super().__init__(core, core.info, Turn())
+        self._sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 
     # --- life ---------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Free the weights. Afterwards every call but info is a ValueError."""
-        self._core = None
-
-    def __enter__(self) -> Model:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        i = self._info
-        return f"<sterna.Model {i.name!r} {i.architecture} {i.main_format}, {i.n_params} parameters, {i.isa}>"
+        """Free the weights and the sessions. Afterwards every call but info is a ValueError."""
+        super().close()
+        for session in list(self._sessions):
+            session.close()
 
     def _open(self) -> _core.Model:
         if self._core is None:
             raise ValueError("the model is closed")
         return self._core
 
-    @contextmanager
-    def _turn(self) -> Iterator[_core.Model]:
-        with self._turns.take():
-            yield self._open()
+    def __repr__(self) -> str:
+        i = self._info
+        return f"<sterna.Model {i.name!r} {i.architecture} {i.main_format}, {i.n_params} parameters, {i.isa}>"
+
+    def session(self) -> Session:
+        """A new, empty sequence beside the model's own and others."""
+        return Session(self._open().session(), self)
+
+    def load_session(self, path: str | os.PathLike[str]) -> Session:
+        """The session that Session.save() wrote.
+
+        Raises FileNotFoundError, OSError, ValueError (a file that is damaged, or no session), UnsupportedError
+        (a session of another model, KV type or version, or longer than the context), MemoryError.
+        """
+        return Session(self._open().load_session(file_name(path)), self)
 
     # --- what it is ---------------------------------------------------------------------------------------
 
@@ -182,7 +151,7 @@ class Model:
     ) -> str:
         """The text of token ids. special: print control tokens too."""
         special = optional(boolean, "[detokenize] special", special, False)
-        ids = _token_ids("tokens", tokens)
+        ids = token_ids("tokens", tokens)
         if ids.size and not 0 <= ids.min() <= ids.max() < self._info.n_vocab:
             last = self._info.n_vocab - 1
             raise ValueError(f"[detokenize] token, got {ids.min()} to {ids.max()}, expected 0 to {last}")
@@ -192,26 +161,14 @@ class Model:
         """Whether the token ends a generation."""
         return self._open().is_eog(integer("[is_eog] token", token))
 
-    def _prompt_ids(self, prompt: Prompt) -> npt.NDArray[np.int32]:
-        if isinstance(prompt, str):  # not tokenize(): what is to be continued never ends with an eos
-            return _token_ids("prompt", self._open().prompt_tokens(string("prompt", prompt).encode()))
-        if prompt is None or isinstance(prompt, (bytes, bytearray)):
-            raise wrong_type("prompt", prompt, "a str or a sequence of integers (token ids)")
-        return _token_ids("prompt", prompt)
+    def _prompt_tokens(self, text: bytes) -> list[int]:
+        return self._open().prompt_tokens(text)
 
     # --- numbers ------------------------------------------------------------------------------------------
 
     def forward(self, tokens: Sequence[int] | npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
         """Logits (n_tokens, n_vocab) of a sequence from an empty context: row i predicts token i + 1."""
-        ids = _token_ids("tokens", tokens)
-        if ids.size > self._info.n_ctx:  # before the result is allocated
-            raise ValueError(
-                f"[forward] tokens, got {ids.size}, expected at most the context, {self._info.n_ctx}"
-            )
-        with self._turn() as core:
-            logits = np.empty((ids.size, self._info.n_vocab), np.float32)
-            core.forward(ids, logits)
-        return logits
+        return self._logits(tokens)
 
     def perplexity(
         self,
@@ -225,7 +182,7 @@ class Model:
         """
         window = optional(count, "[perplexity] window", window, 512)
         progress = optional(function, "[perplexity] progress", progress, None)
-        ids = _token_ids("tokens", tokens)
+        ids = token_ids("tokens", tokens)
         with self._turn() as core:
             nll, n = core.perplexity(ids, window, progress)
         return float(np.exp(nll / n))
@@ -244,48 +201,92 @@ class Model:
 
     # --- text ---------------------------------------------------------------------------------------------
 
-    def complete(
+    @overload  # a str is a Sequence[str], too
+    def complete(  # type: ignore[overload-overlap]
         self,
         prompt: Prompt,
         *,
         on_token: Callable[[_core.Token], object] | None = None,
-        **options: Unpack[_Options],
-    ) -> _core.Completion:
+        sessions: None = None,
+        **options: Unpack[Options],
+    ) -> _core.Completion: ...
+
+    @overload
+    def complete(
+        self,
+        prompt: Prompts,
+        *,
+        on_token: Callable[[int, _core.Token], object] | None = None,
+        sessions: Sequence[Session | None] | None = None,
+        **options: Unpack[Options],
+    ) -> list[_core.Completion]: ...
+
+    def complete(
+        self,
+        prompt: Prompt | Prompts,
+        *,
+        on_token: Callable[..., object] | None = None,
+        sessions: Sequence[Session | None] | None = None,
+        **options: Unpack[Options],
+    ) -> _core.Completion | list[_core.Completion]:
         """Generate after a text or token ids; gives text, tokens, the reason for the stop and timings.
 
         on_token(token) sees every token; returning False stops, an exception stops and is raised again.
         Ctrl-C raises KeyboardInterrupt. The model stays usable after either. See GenerateOptions for the
         keyword arguments.
-        """
-        arguments = generate_options(options)
-        on_token = optional(function, "[generate] on_token", on_token, None)
-        ids = self._prompt_ids(prompt)
-        with self._turn() as core:
-            return core.generate(ids, arguments, on_token=on_token, keep_going=None)
 
-    def generate(
+        For a list of prompts (a list of integers is one prompt) the texts are generated together, which takes
+        less time than one after the other, and the result is a list. With a seed each is the text that this
+        prompt alone has with the seed; without, each prompt gets its own. on_token(index, token) returning
+        False stops that text. sessions: for each prompt a session of this model to continue it in, or None.
+        """
+        return self._complete(prompt, on_token, sessions, options)
+
+    def _complete(self, prompt: Any, on_token: Any, sessions: Any, options: Mapping[str, Any]) -> Any:
+        if not is_list(prompt):
+            if sessions is not None:
+                raise TypeError("[generate] sessions, got it for one prompt, expected a list of prompts")
+            return super().complete(prompt, on_token=on_token, **options)
+        n = len(prompt)
+        arguments = options_of_each(options, n)
+        on_token = optional(function, "[generate] on_token", on_token, None)
+        chosen = [None] * n if sessions is None else session_list("[generate] sessions", sessions, n)
+        ids = [self._prompt_ids(p, f"prompt {i}") for i, p in enumerate(prompt)]
+        with self._turn() as core:
+            cores = [None if s is None else s._open() for s in chosen]
+            return core.generate_many(list(zip(ids, arguments, cores, strict=True)), on_token)
+
+    @overload  # a str is a Sequence[str], too
+    def generate(  # type: ignore[overload-overlap]
         self,
         prompt: Prompt,
         *,
         on_token: Callable[[_core.Token], object] | None = None,
-        **options: Unpack[_Options],
-    ) -> str:
-        """The text that follows a text or token ids; complete() without the details."""
-        return self.complete(prompt, on_token=on_token, **options).text
+        sessions: None = None,
+        **options: Unpack[Options],
+    ) -> str: ...
 
-    def stream(self, prompt: Prompt, **options: Unpack[_Options]) -> Iterator[str]:
-        """Pieces of text as they are generated, for any thread to read. Closing or dropping the iterator
-        stops the generation.
-        """
-        return self._pieces(self._prompt_ids(prompt), generate_options(options))
+    @overload
+    def generate(
+        self,
+        prompt: Prompts,
+        *,
+        on_token: Callable[[int, _core.Token], object] | None = None,
+        sessions: Sequence[Session | None] | None = None,
+        **options: Unpack[Options],
+    ) -> list[str]: ...
 
-    def _pieces(self, ids: npt.NDArray[np.int32], arguments: dict[str, Any]) -> Iterator[str]:
-        return stream_pieces(
-            self._turns,
-            lambda on_piece, keep_going: self._open().generate(
-                ids, arguments, on_token=lambda token: on_piece(token.text), keep_going=keep_going
-            ),
-        )
+    def generate(
+        self,
+        prompt: Prompt | Prompts,
+        *,
+        on_token: Callable[..., object] | None = None,
+        sessions: Sequence[Session | None] | None = None,
+        **options: Unpack[Options],
+    ) -> str | list[str]:
+        """The text that follows a text or token ids, or a list of them; complete() without the details."""
+        done = self._complete(prompt, on_token, sessions, options)
+        return [c.text for c in done] if isinstance(done, list) else done.text
 
     # --- chat ---------------------------------------------------------------------------------------------
 
@@ -319,7 +320,7 @@ class Model:
         template: str | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         template_variables: Mapping[str, Any] | None = None,
-        **options: Unpack[_Options],
+        **options: Unpack[Options],
     ) -> str: ...
 
     @overload
@@ -331,7 +332,7 @@ class Model:
         template: str | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         template_variables: Mapping[str, Any] | None = None,
-        **options: Unpack[_Options],
+        **options: Unpack[Options],
     ) -> Iterator[str]: ...
 
     def chat(
@@ -342,7 +343,7 @@ class Model:
         template: str | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         template_variables: Mapping[str, Any] | None = None,
-        **options: Unpack[_Options],
+        **options: Unpack[Options],
     ) -> str | Iterator[str]:
         """The assistant's answer to a conversation, as text or, with stream=True, as an iterator of pieces.
 
@@ -356,7 +357,7 @@ class Model:
         arguments = generate_options(options)
         prompt = build_prompt(self, messages, template, variables)
         arguments["stop"] += prompt.stop
-        ids = _token_ids("prompt", prompt.tokens)
+        ids = token_ids("prompt", prompt.tokens)
         if stream:
             return self._pieces(ids, arguments)
         with self._turn() as core:

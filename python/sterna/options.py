@@ -20,6 +20,10 @@ Check = Callable[[str, Any], Any]
 _ALIASES = {"max_new_tokens": "max_tokens", "n_predict": "max_tokens", "temp": "temperature"}
 
 
+def _new_seed() -> int:
+    return secrets.randbits(64)
+
+
 def _seed(name: str, value: Any) -> int:
     return integer(name, value, 0, (1 << 64) - 1)
 
@@ -69,7 +73,15 @@ def generate_options(options: Mapping[str, Any]) -> dict[str, Any]:
     for name in options:
         if _ALIASES.get(name, name) not in _GENERATE:
             raise TypeError(f"unexpected keyword argument {name!r}, expected one of {', '.join(_GENERATE)}")
-    return {"seed": secrets.randbits(64), "stop": []} | _checked("generate", options, _GENERATE)
+    return {"seed": _new_seed(), "stop": []} | _checked("generate", options, _GENERATE)
+
+
+def options_of_each(options: Mapping[str, Any], n: int) -> list[dict[str, Any]]:
+    """The same for n texts: with the seed that is given, or each with a new one."""
+    arguments = generate_options(options)
+    if options.get("seed") is not None:
+        return [arguments] * n
+    return [arguments | {"seed": _new_seed()} for _ in range(n)]
 
 
 # --- how they are shown -----------------------------------------------------------------------------------

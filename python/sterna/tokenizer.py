@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from .arguments import boolean, integer, optional, string
-from .model import _encode_path, _token_ids
+from .arguments import boolean, file_name, integer, optional, string
+from .prompts import token_ids
 
 
 class Tokenizer:
@@ -26,7 +26,7 @@ class Tokenizer:
         pre overrides the pre-tokenizer that the file names. Raises FileNotFoundError, OSError, ValueError (a
         damaged file), UnsupportedError, MemoryError.
         """
-        return cls(_core.Tokenizer.load(_encode_path(path), optional(string, "[load] pre", pre, "")))
+        return cls(_core.Tokenizer.load(file_name(path), optional(string, "[load] pre", pre, "")))
 
     def encode(
         self, text: str, add_special: bool | None = False, parse_special: bool | None = False
@@ -48,7 +48,7 @@ class Tokenizer:
         It is the text that was encoded, except that some tokenizers (Qwen's) compose characters first (Unicode
         NFC). Raises ValueError for an id outside the vocabulary; bytes that are no UTF-8 become U+FFFD.
         """
-        array = _token_ids("[decode] ids", ids)
+        array = token_ids("[decode] ids", ids)
         if array.size and not 0 <= array.min() <= array.max() < len(self):
             raise ValueError(
                 f"[decode] token, got {array.min()} to {array.max()}, expected 0 to {len(self) - 1}"

@@ -31,7 +31,7 @@ def test_none_is_the_default(mini, name) -> None:
 
 
 def test_none_elsewhere(mini) -> None:
-    names = [*sterna.LoadOptions.__annotations__, "progress"]
+    names = [*sterna.LoadOptions.__annotations__, "progress", "threads"]
     with sterna.load(PATH, **dict.fromkeys(names)) as model, sterna.load(PATH) as plain:
         assert (model.forward([5]) == plain.forward([5])).all() and model.info.n_ctx == plain.info.n_ctx
     assert mini.tokenize("a b", None, None) == mini.tokenize("a b")
@@ -39,6 +39,8 @@ def test_none_elsewhere(mini) -> None:
     assert mini.perplexity([5] * 64, 64, None) == pytest.approx(mini.perplexity([5] * 64, 64))
     assert mini.bench(1, 1, None) > 0
     assert mini.generate([5], on_token=None, **GENERATE) == mini.generate([5], **GENERATE)
+    assert mini.generate(["a"], on_token=None, sessions=None, **GENERATE) == [mini.generate("a", **GENERATE)]
+    assert sterna.Threads(None).size == sterna.Threads().size
     chat = {"tools": None, "template_variables": None, "stream": None, "template": TEMPLATE}
     assert isinstance(mini.chat(MESSAGES, **chat, **GENERATE), str)
     assert mini.apply_chat_template(MESSAGES, None, None, template=TEMPLATE) == "hi"

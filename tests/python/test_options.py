@@ -15,7 +15,7 @@ GENERATE = {o.name: o for o in _core.options() if o.call == "generate"}
 
 def test_load_has_a_signature_of_its_own() -> None:
     parameters = inspect.signature(sterna.load).parameters
-    assert list(parameters) == ["path", *LOAD, "progress"]
+    assert list(parameters) == ["path", *LOAD, "progress", "threads"]
     for name, option in LOAD.items():
         assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
         assert parameters[name].default == option.default
