@@ -33,9 +33,11 @@ PackedWeights pack_bcq(const Array<const uint8_t, 3>& codes, const Array<const f
   }));
 }
 
-void matmul(const PackedWeights& w, const Array<const float, 2>& x, const Array<float, 2>& out, int n_threads,
-            int act_bits) {
-  check(without_gil([&] { return w.matmul(span_of(x), span_of(out), x.shape(0), n_threads, act_bits); }));
+/// `threads`: a number of own ones, or shared ones.
+template <class T>
+void matmul(const PackedWeights& w, const Array<const float, 2>& x, const Array<float, 2>& out,
+            const T& threads, int act_bits) {
+  check(without_gil([&] { return w.matmul(span_of(x), span_of(out), x.shape(0), threads, act_bits); }));
 }
 
 void dequantize_rows(const std::string& format, const Array<const uint8_t, 1>& data, size_t row_elems,
@@ -55,8 +57,10 @@ void init_matmul(nb::module_& m) {
       .def_prop_ro("bits", &PackedWeights::bits)
       .def_prop_ro("bytes", &PackedWeights::bytes)
       .def_prop_ro("kernel", &PackedWeights::kernel)
-      .def("matmul", &matmul, nb::arg("x").noconvert(), nb::arg("out").noconvert(), nb::arg("n_threads"),
-           nb::arg("act_bits"));
+      .def("matmul", &matmul<int>, nb::arg("x").noconvert(), nb::arg("out").noconvert(), nb::arg("threads"),
+           nb::arg("act_bits"))
+      .def("matmul", &matmul<Threads>, nb::arg("x").noconvert(), nb::arg("out").noconvert(),
+           nb::arg("threads"), nb::arg("act_bits"));
   m.def("pack", &pack, nb::arg("codes").noconvert(), nb::arg("scales").noconvert(), nb::arg("bits"),
         nb::arg("zero"), nb::arg("block"), nb::arg("codebook").noconvert().none());
   m.def("pack_bcq", &pack_bcq, nb::arg("codes").noconvert(), nb::arg("scales").noconvert(), nb::arg("block"));

@@ -138,7 +138,8 @@ void init_results(nb::module_& m) {
                    "\"end\" of the model's text, \"length\" (max_tokens), \"context\" is full, \"stop\" "
                    "text, \"callback\".")
       .def_ro("n_prompt", &GenerateResult::n_prompt, "Prompt tokens.")
-      .def_ro("n_reused", &GenerateResult::n_reused, "Prompt tokens that some call before had computed already.")
+      .def_ro("n_reused", &GenerateResult::n_reused,
+              "Prompt tokens that some call before had computed already.")
       .def_ro("n_drafted", &GenerateResult::n_drafted, "Tokens guessed by lookup.")
       .def_ro("n_accepted", &GenerateResult::n_accepted, "Of these, generated.")
       .def_ro("prompt_seconds", &GenerateResult::prompt_seconds)

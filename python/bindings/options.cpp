@@ -43,8 +43,7 @@ void init_options(nb::module_& m) {
       .def_ro("call", &OptionInfo::call, "\"load\" or \"generate\".")
       .def_ro("name", &OptionInfo::name)
       .def_ro("type", &OptionInfo::type, "\"int\", \"float\", \"bool\", \"str\" or \"seed\".")
-      .def_prop_ro("default", &default_value,
-                   nb::sig("def default(self) -> bool | int | float | str | None"))
+      .def_prop_ro("default", &default_value, nb::sig("def default(self) -> bool | int | float | str | None"))
       .def_prop_ro(
           "low", [](const OptionInfo& o) { return o.bounds.low; }, "The least value; -inf: any.")
       .def_prop_ro(

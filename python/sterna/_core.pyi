@@ -1,7 +1,7 @@
 """The part of sterna that is written in C++. Use `import sterna`."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, overload
 
 import numpy
 import numpy.typing
@@ -193,13 +193,24 @@ class PackedWeights:
     def bytes(self) -> int: ...
     @property
     def kernel(self) -> str: ...
+    @overload
     def matmul(
         self,
         x: Annotated[
             NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
         ],
         out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu")],
-        n_threads: int,
+        threads: int,
+        act_bits: int,
+    ) -> None: ...
+    @overload
+    def matmul(
+        self,
+        x: Annotated[
+            NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+        ],
+        out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu")],
+        threads: Threads,
         act_bits: int,
     ) -> None: ...
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from . import _core
 from .arguments import count, integer, optional, string, wrong_type
+from .threads import Threads, shared
 
 
 def _check(name: str, array: object, dtype: type, *ndims: int) -> np.ndarray:
@@ -60,6 +61,7 @@ class PackedWeights:
         *,
         out: npt.NDArray[np.float32] | None = None,
         n_threads: int | None = None,
+        threads: Threads | None = None,
         act_bits: int | None = 8,
     ) -> npt.NDArray[np.float32]:
         """Token-major product, like torch.nn.functional.linear: x (n, depth) -> (n, rows), or (depth,) ->
@@ -67,10 +69,15 @@ class PackedWeights:
 
         x and out are C-contiguous float32 and are not copied; out must not overlap x. act_bits: x is rounded
         to 4, 8 or 16 bits, with a scale per token or, if the weights have blocks, per block. n_threads:
-        default the CPUs this process may use. An x without rows gives an empty result; the result of a token
+        default the CPUs this process may use; or threads, which models and other products share. An x without rows gives an empty result; the result of a token
         with a number that is not finite is NaN.
         """
         n_threads = optional(integer, "[matmul] n_threads", n_threads, None)
+        pool = optional(shared, "[matmul] threads", threads, None)
+        if pool is not None and n_threads not in (None, pool.size):
+            raise ValueError(
+                f"[matmul] n_threads, got {n_threads} and {pool.size} threads, expected one of the two"
+            )
         act_bits = optional(integer, "[matmul] act_bits", act_bits, 8)
         _check_contiguous("x", _check("x", x, np.float32, 1, 2))
         rows, depth = self.shape
@@ -87,9 +94,10 @@ class PackedWeights:
             raise ValueError("out: got memory that overlaps x, expected separate arrays")
         if not x.size:
             return out
-        if n_threads is None:
-            n_threads = _core.usable_cpus()
-        self._core.matmul(x.reshape(-1, depth), out.reshape(-1, rows), n_threads, act_bits)
+        workers = pool or n_threads
+        if workers is None:
+            workers = _core.usable_cpus()
+        self._core.matmul(x.reshape(-1, depth), out.reshape(-1, rows), workers, act_bits)
         return out
 
     def __matmul__(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

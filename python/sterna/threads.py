@@ -1,4 +1,4 @@
-"""Threads: what several models may share."""
+"""Threads: what models and products may share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .arguments import integer, optional, wrong_type
 
 
 class Threads:
-    """Threads for sterna.load(..., threads=...), which several models may share.
+    """Threads for load(..., threads=...) and PackedWeights.matmul(..., threads=...), which these share.
 
     n: 1 to 1024, with the one that calls; by default one for each CPU that this process may use. Models that
     share threads may be used from several threads at once; they then take turns, pass by pass. The threads

@@ -181,3 +181,15 @@ def test_dequantize_rows() -> None:
     np.testing.assert_array_equal(
         sterna.dequantize("Q4_0", np.tile(block, 6), (3, 64)), np.tile(want, (3, 2))
     )
+
+
+def test_shared_threads() -> None:
+    weights = sterna.pack(np.full((40, 64), 2, np.uint8), np.ones(40, np.float32), bits=2, zero=1)
+    x = np.linspace(-1, 1, 3 * 64, dtype=np.float32).reshape(3, 64)
+    threads = sterna.Threads(2)
+    assert np.array_equal(weights.matmul(x, threads=threads), weights.matmul(x, n_threads=1))
+    assert np.array_equal(weights.matmul(x, threads=threads, n_threads=2), weights.matmul(x))
+    with pytest.raises(ValueError, match="expected one of the two"):
+        weights.matmul(x, threads=threads, n_threads=3)
+    with pytest.raises(TypeError, match="threads"):
+        weights.matmul(x, threads=2)  # type: ignore[arg-type]
