@@ -121,8 +121,9 @@ class Model {
                  const std::function<bool()>& keep_going);
 
   /// Generates after `prompt`; a bos that it begins with several times counts once. `on_token` (may be empty)
-  /// sees every token; false stops (Stop::kCallback). Errors: kInvalidArgument for an empty prompt (no
-  /// tokens), one that does not fit the context, or bad options.
+  /// sees every token, and the last one once more if text of it was held back; false stops (Stop::kCallback).
+  /// Errors: kInvalidArgument for an empty prompt (no tokens), one that does not fit the context, or bad
+  /// options.
   Result<GenerateResult> generate(std::string_view prompt, const GenerateOptions& options,
                                   const std::function<bool(const Token&)>& on_token);
   Result<GenerateResult> generate(std::span<const int32_t> prompt, const GenerateOptions& options,

@@ -212,6 +212,24 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("a callback that says stop is not called again") {
+    Model m = load("mini-bitnet-i2_s.gguf", 1, 16);
+    const std::vector<int32_t> prompt = arbitrary(m, 4, 1);
+    size_t held_back = 0;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+      size_t calls = 0;
+      const auto stop = [&](const Token&) { return ++calls == 0; };
+      const auto result = m.generate(std::span<const int32_t>(prompt), options(seed, 5), stop);
+      CHECK(calls == 1);
+      CHECK(result.value().tokens.size() == 1);
+      calls = 0;
+      const auto go_on = [&](const Token&) { return ++calls > 0; };
+      REQUIRE(m.generate(std::span<const int32_t>(prompt), options(seed, 1), go_on).ok());
+      held_back += calls == 2;
+    }
+    CHECK(held_back > 0);  // some of them end within a character
+  }
+
   TEST_CASE("each of many texts ends for its own reason") {
     Model m = load("mini-bitnet-i2_s.gguf", 2, 4);  // fewer rows than texts
     std::vector<GenerateRequest> requests;

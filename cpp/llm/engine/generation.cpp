@@ -125,10 +125,10 @@ GenerateResult Generation::finish() {
   drop_guesses();
   if (!output_.stopped()) {
     const std::string rest = output_.push(utf8_.flush()) + output_.flush();
-    if (const auto why = result_.stop; !rest.empty()) {
-      emit(result_.tokens.empty() ? -1 : result_.tokens.back(), rest);
-      result_.stop = why;  // nothing is left for the callback to stop
-    }
+    const auto why = result_.stop;
+    if (why == GenerateResult::Stop::kCallback) on_token_ = {};  // who said stop is not called again
+    if (!rest.empty()) emit(result_.tokens.empty() ? -1 : result_.tokens.back(), rest);
+    result_.stop = why;  // nothing is left for the callback to stop
   }
   if (!prompting()) result_.decode_seconds = seconds(Clock::now() - decode_start_);
   return std::move(result_);
