@@ -53,13 +53,16 @@ Status Session::forward(std::span<const int32_t> tokens, std::span<float> out,
 }
 
 Status Session::truncate(size_t n) {
-  return in_turn(impl_->runtime->turn, "truncate", [&]() -> Status {
-    if (n > impl_->sequence.size())
-      return Status(Code::kInvalidArgument, "[truncate] got " + std::to_string(n) +
-                                                ", expected at most the " +
-                                                std::to_string(impl_->sequence.size()) + " tokens there are");
-    impl_->sequence.truncate(n);
-    return {};
+  return public_call("truncate", [&](FloatEnvironment&) {
+    return in_turn(impl_->runtime->turn, "truncate", [&]() -> Status {
+      const size_t size = impl_->sequence.size();
+      if (n > size)
+        return Status(Code::kInvalidArgument, "[truncate] got " + std::to_string(n) +
+                                                  ", expected at most the " + std::to_string(size) +
+                                                  " tokens there are");
+      impl_->sequence.truncate(n);
+      return {};
+    });
   });
 }
 

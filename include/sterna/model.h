@@ -129,11 +129,11 @@ class Model {
   Result<GenerateResult> generate(std::span<const int32_t> prompt, const GenerateOptions& options,
                                   const std::function<bool(const Token&)>& on_token);
 
-  /// Generates several texts together, which takes less time than one after the other; each gets the bits
-  /// that it gets alone, and prompts that begin alike are computed once. `on_token` (may be empty) is told
-  /// whose token it is; false ends that text. `keep_going` (may be empty) is asked between layers; false ends
-  /// all (Stop::kCallback). Errors: as above for any of them, before anything is generated; kInvalidArgument
-  /// for a session of another model or in two requests.
+  /// Generates several texts together, which takes less time where a model is larger than the caches; each
+  /// gets the bits that it gets alone, and prompts that begin alike are computed once. `on_token` (may be
+  /// empty) is told whose token it is; false ends that text. `keep_going` (may be empty) is asked between
+  /// layers; false ends all (Stop::kCallback). Errors: as above for any of them, before anything is
+  /// generated; kInvalidArgument for a session of another model or in two requests.
   Result<std::vector<GenerateResult>> generate(std::span<const GenerateRequest> requests,
                                                const std::function<bool(size_t, const Token&)>& on_token,
                                                const std::function<bool()>& keep_going);

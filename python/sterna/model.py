@@ -236,9 +236,10 @@ class Model(TokenSequence[_core.Model]):
         keyword arguments.
 
         For a list of prompts (a list of integers is one prompt) the texts are generated together, which takes
-        less time than one after the other, and the result is a list. With a seed each is the text that this
-        prompt alone has with the seed; without, each prompt gets its own. on_token(index, token) returning
-        False stops that text. sessions: for each prompt a session of this model to continue it in, or None.
+        less time where a model is larger than the caches, and the result is a list. With a seed each is the
+        text that this prompt alone has with the seed; without, each prompt gets its own.
+        on_token(index, token) returning False stops that text. sessions: for each prompt a session of this
+        model to continue it in, or None.
         """
         return self._complete(prompt, on_token, sessions, options)
 

@@ -39,11 +39,10 @@ struct Residual {
 /// Weights that are multiplied with the same rows.
 using Readers = std::span<const Weight* const>;
 
-/// An activation function of gated FFNs by name; false in ok() for an unknown one.
+/// An activation function of gated FFNs by name, one of the variants of the family glu.
 class Glu {
  public:
   explicit Glu(std::string_view name);
-  bool ok() const { return function_ != nullptr; }
 
  private:
   friend class RowOps;
@@ -93,7 +92,6 @@ class RowOps {
 
   /// `spans` stay until the end of the pass; their rows follow each other. kOutOfMemory.
   Status begin(std::span<const Span> spans);
-  size_t n_rows() const { return n_rows_; }
   Rows temporary(size_t i, size_t width) const { return {temporaries_[i].as<float>(), width}; }
 
   /// out = the rows of these tokens.

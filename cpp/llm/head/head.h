@@ -47,7 +47,6 @@ class Logits {
  public:
   /// Norms `rows` of the pass's residual. kCorrupt if one is not finite.
   Status begin(Head& head, cpu::RowOps& ops, const cpu::Residual& x, std::span<const size_t> rows);
-  size_t size() const { return n_; }
 
   /// Of rows first .. first + n - 1: out[n][n_vocab]. kCorrupt if one is not a finite number.
   Status full(size_t first, size_t n, float* out);

@@ -1,7 +1,6 @@
 // Loading a Decoder: the blocks of every layer, the embedding and the output matrix; every tensor that the
 // graph has no place for is refused if it would change the result.
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "formats/format.h"
