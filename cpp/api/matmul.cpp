@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "backends/cpu/act_bits.h"
 #include "backends/cpu/linear.h"
 #include "base/checked_math.h"
 #include "base/public_call.h"
@@ -24,16 +23,20 @@ std::string num(size_t n) { return std::to_string(n); }
 }  // namespace
 
 struct PackedWeights::Impl {
-  std::vector<Buffer> storage;
-  std::vector<cpu::Weight> weights;  ///< One, or the planes of pack_bcq(), whose products are added in order.
-  int bits = 0;
+  std::vector<cpu::PackedLayout>
+      layouts;  ///< One, or the planes of pack_bcq(), whose products are added in order.
+  std::vector<Buffer> panels;
   std::array<uint8_t, 16> codebook{};
-  // Threads, quantized rows and products of the last call, kept for the next one of the same size.
+  int bits = 0;
+  std::string kernel;
   Turn turn;
-  std::optional<Threads> own;  ///< For calls that bring none.
-  cpu::Activations acts;
-  Buffer products;
-  size_t acts_rows = 0;
+  std::optional<Threads> own;  ///< Threads of the last call, for calls that bring none.
+  /// With activations of 4, 8 and 16 bits; their memory is kept for the next call of the same size.
+  struct Layer {
+    cpu::Linear linear;
+    cpu::Activations acts;
+    size_t n_rows = 0;
+  } layers[3];
 
   /// Packs one matrix of checked codes and scales.
   Status add(std::span<const uint8_t> codes, std::span<const float> scales, size_t rows, size_t depth,
@@ -55,12 +58,18 @@ struct PackedWeights::Impl {
       cpu::pack_panel(layout, {panel_codes.data(), panel_scales.data(), nullptr, nullptr, nullptr},
                       packed.data() + p * layout.panel_bytes);
     }
-    STERNA_ASSIGN(cpu::Weight weight, cpu::weight_of_panels(layout, packed.data()));
-    weights.push_back(std::move(weight));
-    storage.push_back(std::move(packed));
+    STERNA_ASSIGN(const std::unique_ptr<cpu::Term> term, cpu::codes_term(layout, packed.data()));
+    kernel = term->kernel;
+    layouts.push_back(layout);
+    panels.push_back(std::move(packed));
     return {};
   }
 
+  size_t rows() const { return layouts[0].rows; }
+  size_t depth() const { return layouts[0].depth; }
+
+  /// With room for n_rows rows.
+  Result<Layer*> layer(int act_bits, size_t n_rows);
   Status check(std::span<const float> x, std::span<const float> out, size_t n_tokens, int act_bits) const;
   Status matmul(std::span<const float> x, std::span<float> out, size_t n_tokens, ThreadPool& pool,
                 int act_bits);
@@ -146,65 +155,47 @@ Result<PackedWeights> PackedWeights::pack_bcq(std::span<const uint8_t> codes, st
   });
 }
 
+Result<PackedWeights::Impl::Layer*> PackedWeights::Impl::layer(int act_bits, size_t n_rows) {
+  Layer& l = layers[act_bits / 8];
+  if (l.n_rows >= n_rows) return &l;
+  l = {};  // so that it is as new if one of these fails
+  l.linear.rows = rows(), l.linear.depth = depth();
+  for (size_t i = 0; i < layouts.size(); i++) {
+    STERNA_ASSIGN(std::unique_ptr<cpu::Term> term, cpu::codes_term(layouts[i], panels[i].data(), act_bits));
+    l.linear.terms.push_back(std::move(term));
+  }
+  STERNA_RETURN_IF_ERROR(l.linear.bind(l.acts, n_rows));
+  STERNA_RETURN_IF_ERROR(l.acts.reserve());
+  l.n_rows = n_rows;
+  return &l;
+}
+
 /// What PackedWeights::matmul() does with checked arguments when it has its turn.
 Status PackedWeights::Impl::matmul(std::span<const float> x, std::span<float> out, size_t n_tokens,
                                    ThreadPool& pool, int act_bits) {
-  const size_t rows = weights[0].rows, depth = weights[0].depth;
   if (n_tokens == 0) return {};
-  const cpu::Weight* const reader[] = {&weights[0]};  // all planes read the same form
-  const size_t act_planes = act_bits == 16 ? 2 : 1, n = act_planes * n_tokens;
-  if (acts_rows < n) {
-    acts_rows = 0;
-    STERNA_RETURN_IF_ERROR(acts.reserve(n, depth, reader));
-    acts_rows = n;
-  }
-  acts.begin(depth, reader);
+  STERNA_ASSIGN(Layer* const l, layer(act_bits, n_tokens));
+  const cpu::Linear* const reader[] = {&l->linear};
+  cpu::begin(l->acts, reader);
   pool.run(n_tokens, [&](size_t t) {
-    const float* row = x.data() + t * depth;
-    if (act_bits != 8) return quantize_act(act_bits, row, depth, acts.form(weights[0]), act_planes * t);
-    std::memcpy(acts.row(t), row, depth * sizeof(float));
-    acts.quantize(t);
+    std::memcpy(l->acts.row(t), x.data() + t * depth(), depth() * sizeof(float));
+    l->acts.quantize(t);
   });
-  const size_t n_weights = weights.size(), parts = act_planes * n_weights;
-  if (parts == 1) {
-    const cpu::Product product{&weights[0], out.data(), rows};
-    cpu::matmul(pool, acts, 0, n, {&product, 1});
-    return {};
-  }
-  // Rows of the products: for each token the planes of x, each with the planes of the weights side by side.
-  const size_t bytes = n * n_weights * rows * sizeof(float);
-  if (products.bytes() < bytes) products = Buffer::allocate(bytes);
-  if (products.empty()) return Status(Code::kOutOfMemory, "[matmul] no memory for " + num(bytes) + " bytes");
-  std::vector<cpu::Product> all;
-  for (size_t p = 0; p < n_weights; p++)
-    all.push_back({&weights[p], products.as<float>() + p * rows, n_weights * rows});
-  cpu::matmul(pool, acts, 0, n, all);
-  pool.run(n_tokens, [&](size_t t) {
-    const float* y = products.as<float>() + t * parts * rows;
-    for (size_t r = 0; r < rows; r++) {
-      const auto product = [&](size_t p) {
-        const float* of = y + p * rows + r;
-        return act_planes == 2 ? of[0] + of[n_weights * rows] : of[0];
-      };
-      float sum = product(0);
-      for (size_t p = 1; p < n_weights; p++) sum += product(p);
-      out[t * rows + r] = sum;
-    }
-  });
+  const cpu::Product product{&l->linear, out.data(), rows()};
+  cpu::matmul(pool, l->acts, 0, n_tokens, {&product, 1});
   return {};
 }
 
 Status PackedWeights::Impl::check(std::span<const float> x, std::span<const float> out, size_t n_tokens,
                                   int act_bits) const {
-  const size_t rows = weights[0].rows, depth = weights[0].depth;
   const auto wrong = [](const std::string& what) {
     return Status(Code::kInvalidArgument, "[matmul] " + what);
   };
-  if ((n_tokens == 0) != x.empty() || (n_tokens && (x.size() / n_tokens != depth || x.size() % n_tokens)))
+  if ((n_tokens == 0) != x.empty() || (n_tokens && (x.size() / n_tokens != depth() || x.size() % n_tokens)))
     return wrong("x, got " + num(x.size()) + " elements for " + num(n_tokens) +
-                 " rows, expected rows of depth " + num(depth));
-  if (out.size() != n_tokens * rows)
-    return wrong("out, got " + num(out.size()) + " elements, expected " + num(n_tokens * rows));
+                 " rows, expected rows of depth " + num(depth()));
+  if (out.size() != n_tokens * rows())
+    return wrong("out, got " + num(out.size()) + " elements, expected " + num(n_tokens * rows()));
   if (act_bits != 4 && act_bits != 8 && act_bits != 16)
     return wrong("act_bits, got " + std::to_string(act_bits) + ", expected 4, 8 or 16");
   return {};
@@ -232,11 +223,11 @@ Status PackedWeights::matmul(std::span<const float> x, std::span<float> out, siz
   });
 }
 
-size_t PackedWeights::rows() const { return impl_->weights[0].rows; }
-size_t PackedWeights::depth() const { return impl_->weights[0].depth; }
+size_t PackedWeights::rows() const { return impl_->rows(); }
+size_t PackedWeights::depth() const { return impl_->depth(); }
 int PackedWeights::bits() const { return impl_->bits; }
-size_t PackedWeights::bytes() const { return impl_->weights.size() * impl_->weights[0].bytes(); }
-const char* PackedWeights::kernel() const { return impl_->weights[0].kernel.c_str(); }
+size_t PackedWeights::bytes() const { return impl_->layouts.size() * impl_->layouts[0].bytes(); }
+const char* PackedWeights::kernel() const { return impl_->kernel.c_str(); }
 
 Status dequantize(const char* format, std::span<const uint8_t> data, size_t row_elems, std::span<float> out) {
   return public_call("dequantize", [&](FloatEnvironment&) -> Status {

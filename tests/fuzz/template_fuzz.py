@@ -45,7 +45,7 @@ UNCOMPARED = re.compile(
     r"<class|<jinja2|Context|Undefined|<Namespace|<Cycler|<LoopContext|&lt;"
 )
 UNPROMISED = re.compile(
-    r"more than \d+ bits|as a key|more steps|more text|too deeply|which a template may not|precision|cannot be sliced|loop cannot be"
+    r"more than \d+ bits|as a key|a key of type|more steps|more text|too deeply|which a template may not|precision|cannot be sliced|loop cannot be"
 )
 
 FILTERS = """abs;batch(2) | list;batch(2, 'x') | list;capitalize;center(9);count;default('x');d('x', true);dictsort

@@ -26,7 +26,7 @@ struct Head {
   std::vector<uint8_t> file;
   std::unique_ptr<ThreadPool> pool;
   Buffer panels;
-  cpu::Weight weight;
+  cpu::Linear linear;
   cpu::Activations acts;
   std::unique_ptr<cpu::Screen> screen;
 
@@ -56,25 +56,27 @@ struct Head {
 
   Status build() {
     const cpu::TensorRows source{&format, file.data(), rows, depth, &format};
-    panels = Buffer::allocate(cpu::packed_bytes(format, rows, depth));
-    auto w = cpu::make_weight(source, panels.data(), *pool);
-    REQUIRE_MESSAGE(w.ok(), w.status().message());
-    weight = std::move(w.value());
-    REQUIRE(cpu::Screen::refusal(source, weight) == "");
-    auto s = cpu::Screen::make(source, weight, *pool);
+    const cpu::TermKind& kind = cpu::term_kind(source);
+    panels = Buffer::allocate(kind.bytes({&source, 1}));
+    auto term = kind.make({&source, 1}, panels.data(), *pool);
+    REQUIRE_MESSAGE(term.ok(), term.status().message());
+    linear = cpu::Linear(std::move(term.value()));
+    REQUIRE(cpu::Screen::refusal(source, linear) == "");
+    auto s = cpu::Screen::make(source, linear, *pool);
     if (!s.ok()) return s.status();
     screen = std::move(s.value());
-    const cpu::Weight* const reader[] = {&weight};
-    REQUIRE(acts.reserve(4, depth, reader).ok());
-    acts.begin(depth, reader);
+    REQUIRE(linear.bind(acts, 4).ok());
+    REQUIRE(acts.reserve().ok());
     return {};
   }
 
   void multiply(size_t token, const std::vector<float>& x, std::vector<float>& logits) {
+    const cpu::Linear* const reader[] = {&linear};
+    cpu::begin(acts, reader);
     std::copy(x.begin(), x.end(), acts.row(token));
     acts.quantize(token);
     logits.resize(rows);
-    const cpu::Product product{&weight, logits.data(), rows};
+    const cpu::Product product{&linear, logits.data(), rows};
     cpu::matmul(*pool, acts, token, 1, {&product, 1});
     REQUIRE(screen->scan(acts, token, 1).ok());
   }

@@ -6,7 +6,7 @@
 
 #include "base/checked_math.h"
 
-namespace sterna {
+namespace sterna::cpu {
 namespace {
 
 /// Rounds |v| < 2^22 to the nearest integer, ties to even.
@@ -14,11 +14,14 @@ float rne(float v) { return (v + 0x1.8p23f) - 0x1.8p23f; }
 
 }  // namespace
 
-void quantize_act(int bits, const float* x, size_t depth, const cpu::Activations::Form& f, size_t row) {
+void quantize_act(int bits, const kernels::QuantizeArgs& args, size_t code_stride, size_t scale_stride,
+                  size_t sum_stride) {
+  const float* const x = args.x;
+  const size_t depth = args.n;
   const float limit = bits == 4 ? 7.0f : 32639.0f;
   const int planes = bits == 16 ? 2 : 1;
-  const size_t block = f.block ? f.block : depth, n_blocks = depth / block;
-  const auto codes = [&](int plane) { return f.codes.as<int8_t>() + (row + plane) * f.code_stride; };
+  const size_t block = args.block ? args.block : depth, n_blocks = depth / block;
+  const auto codes = [&](int plane) { return args.codes + size_t(plane) * code_stride; };
   for (size_t b = 0; b < n_blocks; b++) {
     float amax = 0, odd = 0;  // odd: 0, or NaN if an element is not a finite number
     for (size_t k = b * block; k < (b + 1) * block; k++) {
@@ -37,12 +40,12 @@ void quantize_act(int bits, const float* x, size_t depth, const cpu::Activations
       for (int p = 0; p < planes; p++) codes(p)[k] = int8_t(parts[p]), sums[p] += parts[p];
     }
     for (int p = 0; p < planes; p++) {
-      f.scales.as<float>()[(row + size_t(p)) * f.scale_stride + b] = p + 1 < planes ? 256 * scale : scale;
-      f.sums.as<int32_t>()[(row + size_t(p)) * f.sum_stride + b] = sums[p];
+      args.scale[size_t(p) * scale_stride + b] = p + 1 < planes ? 256 * scale : scale;
+      args.sum[size_t(p) * sum_stride + b] = sums[p];
     }
   }
   for (int p = 0; p < planes; p++)
     for (size_t k = depth; k < round_up(depth, 32); k++) codes(p)[k] = 0;
 }
 
-}  // namespace sterna
+}  // namespace sterna::cpu

@@ -1,15 +1,15 @@
-// Activations of 4 and 16 bits for the raw matmul, as rows that kernels for 8 bits read (sterna/matmul.h has
-// the arithmetic).
+// Activations of 4 and 16 bits, as rows that kernels for 8 bits read (sterna/matmul.h has the arithmetic).
 #pragma once
 
 #include <cstddef>
 
-#include "backends/cpu/linear.h"
+#include "kernels/contract/elementwise.h"
 
-namespace sterna {
+namespace sterna::cpu {
 
-/// Writes `depth` floats as row `row` of the form: with 16 bits the high plane there and the low plane in the
-/// row after it. Different rows may run in parallel.
-void quantize_act(int bits, const float* x, size_t depth, const cpu::Activations::Form& form, size_t row);
+/// Writes a row of codes, scales and sums as args says (16 bits: the high plane, and the low plane in the row
+/// after it). Strides: elements between rows.
+void quantize_act(int bits, const kernels::QuantizeArgs& args, size_t code_stride, size_t scale_stride,
+                  size_t sum_stride);
 
-}  // namespace sterna
+}  // namespace sterna::cpu

@@ -37,7 +37,7 @@ void RowOps::want(size_t temporary, size_t width) {
   widths_[temporary] = std::max(widths_[temporary], width);
 }
 
-Status RowOps::reserve(size_t n_rows, Readers weights) {
+Status RowOps::reserve(size_t n_rows, std::span<Linear* const> layers) {
   bool ok = true;
   const auto floats = [&](size_t width) {
     Buffer b = Buffer::allocate(n_rows * width * sizeof(float));
@@ -50,9 +50,8 @@ Status RowOps::reserve(size_t n_rows, Readers weights) {
   if (!ok)
     return Status(Code::kOutOfMemory, "[model] no memory for passes of " + std::to_string(n_rows) +
                                           " tokens; use a smaller n_batch");
-  size_t depth = 0;
-  for (const Weight* w : weights) depth = std::max(depth, w->depth);
-  return acts_.reserve(n_rows, depth, weights);
+  for (Linear* l : layers) STERNA_RETURN_IF_ERROR(l->bind(acts_, n_rows));
+  return acts_.reserve();
 }
 
 uint64_t RowOps::fingerprint(std::span<const uint8_t> bytes) const {
@@ -98,7 +97,7 @@ void RowOps::embed(const Embedding& from, std::span<const int32_t> tokens, Rows 
 }
 
 void RowOps::norm(Residual& x, std::span<const float> weight, float eps, Readers readers) {
-  acts_.begin(x.h.width, readers);
+  give(readers);
   pool_.run(n_rows_, [&](size_t t) {
     if (x.pending) add_(x.delta[t], x.h.width, x.h[t]);
     rms(x.h[t], weight, eps, acts_.row(t));
@@ -109,7 +108,7 @@ void RowOps::norm(Residual& x, std::span<const float> weight, float eps, Readers
 
 bool RowOps::norm(const Residual& x, std::span<const size_t> rows, std::span<const float> weight, float eps,
                   Readers readers) {
-  acts_.begin(x.h.width, readers);
+  give(readers);
   std::atomic<bool> finite{true};
   pool_.run(rows.size(), [&](size_t i) {
     float* const h = x.h[rows[i]];
@@ -123,10 +122,10 @@ bool RowOps::norm(const Residual& x, std::span<const size_t> rows, std::span<con
   return finite;
 }
 
-void RowOps::multiply(Readers readers, std::initializer_list<Rows> outs) {
+void RowOps::multiply(std::initializer_list<Rows> outs) {
   std::array<Product, 4> products;
   size_t n = 0;
-  for (const Rows& out : outs) products[n] = {readers[n], out.data, out.width}, n++;
+  for (const Rows& out : outs) products[n] = {readers_[n], out.data, out.width}, n++;
   matmul(pool_, acts_, 0, n_rows_, {products.data(), n});
 }
 
@@ -150,8 +149,8 @@ void RowOps::rotate_and_store(size_t layer, size_t rotation, const HeadNorms& no
 }
 
 void RowOps::attend(size_t layer, Rows q, float scale, std::span<const float> weight, float eps,
-                    Readers reader) {
-  acts_.begin(q.width, reader);
+                    Readers readers) {
+  give(readers);
   attention_->run(pool_, layer, q.data, scale, acts_.row(0));
   pool_.run(n_rows_, [&](size_t t) {
     if (!weight.empty()) rms(acts_.row(t), weight, eps, acts_.row(t));
@@ -160,8 +159,8 @@ void RowOps::attend(size_t layer, Rows q, float scale, std::span<const float> we
 }
 
 void RowOps::glu(const Glu& activation, Rows gate, Rows up, std::span<const float> weight, float eps,
-                 Readers reader) {
-  acts_.begin(gate.width, reader);
+                 Readers readers) {
+  give(readers);
   pool_.run(n_rows_, [&](size_t t) {
     activation.function_(gate[t], up[t], gate.width, acts_.row(t));
     if (!weight.empty()) rms(acts_.row(t), weight, eps, acts_.row(t));

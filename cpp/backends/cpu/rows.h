@@ -36,9 +36,6 @@ struct Residual {
   bool pending = false;
 };
 
-/// Weights that are multiplied with the same rows.
-using Readers = std::span<const Weight* const>;
-
 /// An activation function of gated FFNs by name, one of the variants of the family glu.
 class Glu {
  public:
@@ -73,19 +70,20 @@ class RowOps {
   size_t add_rotation(const RopeSpec& spec, std::span<const float> factors);
   /// Floats that blocks keep rows in during a pass: `temporary` (0, 1, 2 ...) is as wide as the widest asks.
   void want(size_t temporary, size_t width);
-  /// Room for passes of n_rows rows times any of `weights`. kOutOfMemory.
-  Status reserve(size_t n_rows, Readers weights);
+  /// Room for passes of n_rows rows times any of `layers`. kOutOfMemory.
+  Status reserve(size_t n_rows, std::span<Linear* const> layers);
   /// Heads of attention over pages of this type, the same for all layers.
   void set_attention(const KvType& type, size_t n_head);
-  /// make_weight() by the threads of the passes.
-  Result<Weight> pack(const TensorRows& tensor, uint8_t* storage) const {
-    return make_weight(tensor, storage, pool_);
+  /// kind.make() by the threads of the passes.
+  Result<std::unique_ptr<Term>> make(const TermKind& kind, std::span<const TensorRows> tensors,
+                                     uint8_t* storage) const {
+    return kind.make(tensors, storage, pool_);
   }
   /// fingerprint() of the fingerprints of pieces.
   uint64_t fingerprint(std::span<const uint8_t> bytes) const;
   /// Screen::make() likewise.
-  Result<std::unique_ptr<Screen>> screen(const TensorRows& rows, const Weight& weight) const {
-    return Screen::make(rows, weight, pool_);
+  Result<std::unique_ptr<Screen>> screen(const TensorRows& rows, const Linear& head) const {
+    return Screen::make(rows, head, pool_);
   }
 
   // --- a pass ---
@@ -102,19 +100,19 @@ class RowOps {
   /// of the norm is not a finite number.
   bool norm(const Residual& x, std::span<const size_t> rows, std::span<const float> weight, float eps,
             Readers readers);
-  /// outs[i] = readers[i] times the rows given to them.
-  void multiply(Readers readers, std::initializer_list<Rows> outs);
+  /// outs[i] = the readers[i] of the last operation with readers, times the rows given to them.
+  void multiply(std::initializer_list<Rows> outs);
   /// Norms and rotates the heads of q and k; keeps k and v.
   void rotate_and_store(size_t layer, size_t rotation, const HeadNorms& norms, Rows q, Rows k, Rows v);
-  /// Gives `reader` the attention of q, with an RMS norm if `weight` is not empty.
-  void attend(size_t layer, Rows q, float scale, std::span<const float> weight, float eps, Readers reader);
-  /// Gives `reader` activation(gate) * up, with an RMS norm if `weight` is not empty.
+  /// Gives the readers the attention of q, with an RMS norm if `weight` is not empty.
+  void attend(size_t layer, Rows q, float scale, std::span<const float> weight, float eps, Readers readers);
+  /// Gives the readers activation(gate) * up, with an RMS norm if `weight` is not empty.
   void glu(const Glu& activation, Rows gate, Rows up, std::span<const float> weight, float eps,
-           Readers reader);
+           Readers readers);
 
-  /// out = rows first .. first + n - 1 of what the last norm() gave, times its reader.
-  void multiply(const Weight& reader, size_t first, size_t n, float* out) {
-    const Product product{&reader, out, reader.rows};
+  /// out = rows first .. first + n - 1 of what the last norm() gave, times its only reader.
+  void multiply(size_t first, size_t n, float* out) {
+    const Product product{readers_[0], out, readers_[0]->rows};
     matmul(pool_, acts_, first, n, {&product, 1});
   }
   /// What the last norm() gave, for a screen.
@@ -132,6 +130,11 @@ class RowOps {
     const Span* span;
     size_t position, n;
   };
+  /// Rows follow that these read until the next step: they must stay.
+  void give(Readers readers) {
+    readers_ = readers;
+    cpu::begin(acts_, readers);
+  }
   void rms(const float* x, std::span<const float> weight, float eps, float* y) const {
     rmsnorm_(x, weight.data(), weight.size(), eps, y);
   }
@@ -144,6 +147,7 @@ class RowOps {
   std::vector<size_t> widths_;
   std::vector<Buffer> temporaries_;
   Activations acts_;
+  Readers readers_;
   std::unique_ptr<Attention> attention_;
   const KvType* kv_type_ = nullptr;
   size_t n_head_ = 0;

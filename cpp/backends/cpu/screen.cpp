@@ -63,28 +63,29 @@ double quantize_row(const float* w, size_t n, double norm_w, float* step, uint8_
 void difference(const Activations::Form& f, size_t token, const float* x, size_t n, float* rest) {
   const int8_t* codes = f.codes.as<int8_t>() + token * f.code_stride;
   const float* scales = f.scales.as<float>() + token * f.scale_stride;
-  const size_t block = f.block ? f.block : n;
+  const size_t block = f.spec.block ? f.spec.block : n;
   for (size_t k = 0; k < n; k++) rest[k] = float(double(x[k]) - double(scales[k / block]) * codes[k]);
 }
 void values(const Activations::Form& f, size_t token, size_t n, float* x) {
   const int8_t* codes = f.codes.as<int8_t>() + token * f.code_stride;
   const float* scales = f.scales.as<float>() + token * f.scale_stride;
-  for (size_t k = 0; k < n; k++) x[k] = scales[k / f.block] * float(codes[k]);
+  for (size_t k = 0; k < n; k++) x[k] = scales[k / f.spec.block] * float(codes[k]);
 }
 
 }  // namespace
 
-std::string Screen::refusal(const TensorRows& rows, const Weight& head) {
+std::string Screen::refusal(const TensorRows& rows, const Linear& head) {
   const formats::CodeSpec& s = rows.format->codes;
   if (s.fold == Fold::kRow || s.has_min)
     return std::string("screening of type ") + rows.format->name + " is not implemented";
   if (rows.depth % 32 || rows.depth > kMaxDepth)
     return "screening needs rows of a multiple of 32, at most " + std::to_string(kMaxDepth) + " elements";
-  if (head.out_scale != 1.0f || head.bias) return "screening with a scale or bias is not implemented";
+  if (head.terms.size() != 1) return "screening of a sum of terms is not implemented";
+  if (head.scale != 1.0f || head.bias) return "screening with a scale or bias is not implemented";
   return "";
 }
 
-Result<std::unique_ptr<Screen>> Screen::make(const TensorRows& rows, const Weight& head, ThreadPool& pool) {
+Result<std::unique_ptr<Screen>> Screen::make(const TensorRows& rows, const Linear& head, ThreadPool& pool) {
   std::unique_ptr<Screen> s(new Screen(head, pool));
   STERNA_RETURN_IF_ERROR(s->build(rows));
   return s;
@@ -150,21 +151,20 @@ Status Screen::build(const TensorRows& rows) {
   if (!memory) return oom;
   if (!finite) return Status(Code::kCorrupt, "one of its elements is not a finite number");
   for (int i = 0; i < 2; i++) {
-    STERNA_ASSIGN(planes_[i].weight, weight_of_panels(layouts[i], planes_[i].panels.data()));
+    STERNA_ASSIGN(std::unique_ptr<Term> term, codes_term(layouts[i], planes_[i].panels.data()));
+    planes_[i].linear = Linear(std::move(term));
   }
   for (const RowNorms& r : norms_) largest_row_ = std::max(largest_row_, double(r.code1) + double(r.rest1));
   const double n = double(depth / 16 + 33) * 0x1p-24;
   g_ = n / (1 - n);
-  fine_.resize(2 * rows.rows);
-  logits_.resize(rows.rows);
+  fine_.resize(2 * rows.rows), logits_.resize(rows.rows);
   marks_.resize(rows.rows);
-  x_.resize(depth);
-  rest_.resize(depth);
+  x_.resize(depth), rest_.resize(depth);
   return {};
 }
 
 size_t Screen::bytes() const {
-  return planes_[0].weight.bytes() + planes_[1].weight.bytes() + norms_.size() * sizeof(RowNorms);
+  return planes_[0].linear.bytes() + planes_[1].linear.bytes() + norms_.size() * sizeof(RowNorms);
 }
 
 bool Screen::worthwhile(size_t n) {
@@ -175,13 +175,14 @@ bool Screen::worthwhile(size_t n) {
 
 /// Gives a plane token i; returns |e| + g (|x8| + |y8|).
 double Screen::quantize(Plane& p, size_t i, const float* x, double norm_x) {
-  const size_t depth = p.weight.depth;
+  const size_t depth = p.linear.depth;
+  const Activations::Form& form = p.acts.form(p.linear.terms[0]->form());
   float* const left = p.acts.row(2 * i + 1);
   std::memcpy(p.acts.row(2 * i), x, depth * sizeof(float));
   p.acts.quantize(2 * i);
-  difference(p.acts.form(p.weight), 2 * i, x, depth, left);
+  difference(form, 2 * i, x, depth, left);
   p.acts.quantize(2 * i + 1);
-  difference(p.acts.form(p.weight), 2 * i + 1, left, depth, rest_.data());
+  difference(form, 2 * i + 1, left, depth, rest_.data());
   const double first = norm(left, depth), second = norm(rest_.data(), depth);
   return (second + kUnit * (first + second) + g_ * (norm_x + 2 * first + second)) * kSlack;
 }
@@ -191,19 +192,22 @@ Status Screen::scan(const Activations& acts, size_t first, size_t n) {
   if (room_ < n) {
     room_ = 0;  // if one of these fails
     for (Plane& p : planes_) {
-      const Weight* const reader[] = {&p.weight};
-      STERNA_RETURN_IF_ERROR(p.acts.reserve(2 * n, depth, reader));
-      p.acts.begin(depth, reader);
+      STERNA_RETURN_IF_ERROR(p.linear.bind(p.acts, 2 * n));
+      STERNA_RETURN_IF_ERROR(p.acts.reserve());
     }
     room_ = n;
+  }
+  for (Plane& p : planes_) {
+    const Linear* const reader[] = {&p.linear};
+    begin(p.acts, reader);
   }
   acts_ = &acts, first_ = first;
   tokens_.resize(n);
   coarse_.resize(std::max(coarse_.size(), 2 * n * rows));
   for (size_t i = 0; i < n; i++) {
     const float* x = acts.row(first + i);
-    if (head_.qgemm) {
-      values(acts.form(head_), first + i, depth, x_.data());
+    if (quantized()) {
+      values(acts.form(head_.terms[0]->form()), first + i, depth, x_.data());
       x = x_.data();
     }
     const double norm_x = norm(x, depth);
@@ -216,7 +220,7 @@ Status Screen::scan(const Activations& acts, size_t first, size_t n) {
                   a2 + rounding,
                   norm_x + a2};
   }
-  const Product product{&planes_[0].weight, coarse_.data(), rows};
+  const Product product{&planes_[0].linear, coarse_.data(), rows};
   matmul(pool_, planes_[0].acts, 0, 2 * n, {&product, 1});
   return {};
 }
@@ -247,15 +251,15 @@ void Screen::refine(size_t i, std::span<const uint32_t> panels) {
     for (size_t j = task * kGroup, next; j < end; j = next) {
       for (next = j + 1; next < end && panels[next] == panels[next - 1] + 1;) next++;
       const size_t row = size_t(16) * panels[j];
-      multiply_rows(p.weight, p.acts, 2 * i, 2, row, std::min((next - j) * 16, norms_.size() - row),
-                    fine_.data() + row, norms_.size());
+      p.linear.multiply(p.acts, 2 * i, 2, row, std::min((next - j) * 16, norms_.size() - row),
+                        fine_.data() + row, norms_.size());
     }
   });
 }
 
 /// Fills logits_ of these (sorted) rows; whole panels if the matrix is quantized.
 uint64_t Screen::exact(size_t i, std::span<const uint32_t> rows) {
-  const size_t unit = head_.qgemm ? 16 : 1;
+  const size_t unit = head_.unit();
   std::vector<uint32_t> units;
   for (const uint32_t r : rows)
     if (units.empty() || units.back() != r / unit) units.push_back(uint32_t(r / unit));
@@ -265,8 +269,8 @@ uint64_t Screen::exact(size_t i, std::span<const uint32_t> rows) {
     for (size_t j = task * kGroup, next; j < end; j = next) {
       for (next = j + 1; next < end && units[next] == units[next - 1] + 1;) next++;
       const size_t row = unit * units[j];
-      multiply_rows(head_, *acts_, first_ + i, 1, row, std::min((next - j) * unit, norms_.size() - row),
-                    logits_.data() + row, norms_.size());
+      head_.multiply(*acts_, first_ + i, 1, row, std::min((next - j) * unit, norms_.size() - row),
+                     logits_.data() + row, norms_.size());
     }
   });
   return units.size() * unit * (head_.bytes() / norms_.size());
@@ -340,7 +344,7 @@ bool Screen::candidates(size_t i, const Query& q, std::vector<Candidate>& out, S
   const size_t k = std::max<size_t>(1, q.top_k);
   if (q.all() || k > q.rows / 8 || !tokens_[i].usable) return false;
   const uint64_t full = head_.bytes();
-  uint64_t bytes = planes_[0].weight.bytes() / tokens_.size();
+  uint64_t bytes = planes_[0].linear.bytes() / tokens_.size();
 
   std::vector<uint32_t> rows = best(i, q.rows, std::min(q.rows, 2 * k));
   bytes += exact(i, rows);
@@ -358,11 +362,12 @@ bool Screen::candidates(size_t i, const Query& q, std::vector<Candidate>& out, S
 
   // Panels where plane 2 is less to read than the rows themselves.
   std::vector<uint32_t> panels;
-  const uint64_t row_bytes = head_.qgemm ? head_.layout.panel_bytes : head_.row_bytes;
-  const uint64_t panel_bytes = planes_[1].weight.layout.panel_bytes;
+  const size_t unit = head_.unit();
+  const uint64_t unit_bytes = head_.terms[0]->unit_bytes,
+                 panel_bytes = planes_[1].linear.terms[0]->unit_bytes;
   for (size_t j = 0, next; j < after_4.size(); j = next) {
     for (next = j; next < after_4.size() && after_4[next] / 16 == after_4[j] / 16;) next++;
-    if ((head_.qgemm ? 1 : next - j) * row_bytes > panel_bytes) panels.push_back(after_4[j] / 16);
+    if ((unit == 16 ? 1 : next - j) * unit_bytes > panel_bytes) panels.push_back(after_4[j] / 16);
   }
   bytes += panels.size() * panel_bytes;
   if (bytes >= full) {

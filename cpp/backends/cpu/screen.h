@@ -61,10 +61,10 @@ struct Query {
 class Screen {
  public:
   /// Why a matrix cannot be screened, "" if it can.
-  static std::string refusal(const TensorRows& rows, const Weight& head);
+  static std::string refusal(const TensorRows& rows, const Linear& head);
   /// `rows` is only read here; `head` is the matrix that they were packed to and must stay. kCorrupt for an
   /// element that is not finite, kOutOfMemory.
-  static Result<std::unique_ptr<Screen>> make(const TensorRows& rows, const Weight& head, ThreadPool& pool);
+  static Result<std::unique_ptr<Screen>> make(const TensorRows& rows, const Linear& head, ThreadPool& pool);
 
   size_t bytes() const;  ///< Of the planes and norms, in memory.
 
@@ -90,7 +90,7 @@ class Screen {
  private:
   struct Plane {
     Buffer panels;
-    Weight weight;
+    Linear linear;
     Activations acts;  ///< Rows 2i and 2i + 1: token i, and what quantizing it left.
   };
   struct RowNorms {
@@ -102,7 +102,7 @@ class Screen {
     double coarse_code1, coarse_rest1, fine_code1, fine_rest1, fine_rest2;
   };
 
-  Screen(const Weight& head, ThreadPool& pool) : head_(head), pool_(pool) {}
+  Screen(const Linear& head, ThreadPool& pool) : head_(head), pool_(pool) {}
   Status build(const TensorRows& rows);
   double quantize(Plane& plane, size_t i, const float* x, double norm_x);
   uint64_t exact(size_t i, std::span<const uint32_t> rows);
@@ -111,7 +111,10 @@ class Screen {
   std::vector<uint32_t> best(size_t i, size_t rows, size_t n);
   class Marks;
 
-  const Weight& head_;
+  /// Whether the exact kernel sees integers instead of the activations.
+  bool quantized() const { return head_.terms[0]->form() != Activations::kFloats; }
+
+  const Linear& head_;
   ThreadPool& pool_;
   Plane planes_[2];
   std::vector<RowNorms> norms_;

@@ -23,8 +23,7 @@ Result<std::unique_ptr<Block>> Attention::load(Loader& loader, size_t layer, con
 Status Attention::load_qkv(Loader& loader, const std::string& p) {
   const size_t q = spec_.n_head * spec_.head_dim, kv = spec_.n_head_kv * spec_.head_dim;
   if (loader.has(p + "attn_qkv.weight"))
-    return loader.split_matrix(p + "attn_qkv", spec_.n_embd, {{&q_, q}, {&k_, kv}, {&v_, kv}},
-                               spec_.qkv_bias);
+    return loader.matrices(p + "attn_qkv", spec_.n_embd, {{&q_, q}, {&k_, kv}, {&v_, kv}}, spec_.qkv_bias);
   STERNA_RETURN_IF_ERROR(loader.matrix(p + "attn_q", q, spec_.n_embd, q_, spec_.qkv_bias));
   STERNA_RETURN_IF_ERROR(loader.matrix(p + "attn_k", kv, spec_.n_embd, k_, spec_.qkv_bias));
   return loader.matrix(p + "attn_v", kv, spec_.n_embd, v_, spec_.qkv_bias);
@@ -34,10 +33,10 @@ void Attention::run(cpu::RowOps& ops, cpu::Residual& x) const {
   const cpu::Rows q = ops.temporary(0, spec_.n_head * spec_.head_dim);
   const cpu::Rows k = ops.temporary(1, spec_.n_head_kv * spec_.head_dim), v = ops.temporary(2, k.width);
   ops.norm(x, norm_, spec_.eps, qkv_);
-  ops.multiply(qkv_, {q, k, v});
+  ops.multiply({q, k, v});
   ops.rotate_and_store(layer_, spec_.rotation, {q_norm_, k_norm_, spec_.eps}, q, k, v);
   ops.attend(layer_, q, spec_.scale, sub_norm_, spec_.eps, out_);
-  ops.multiply(out_, {x.delta});
+  ops.multiply({x.delta});
   x.pending = true;
 }
 

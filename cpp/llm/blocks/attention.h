@@ -35,8 +35,8 @@ class Attention : public Block {
   AttentionSpec spec_;
   std::vector<float> norm_, sub_norm_, q_norm_, k_norm_;
   Matrix q_, k_, v_, o_;
-  const cpu::Weight* const qkv_[3] = {&q_.weight, &k_.weight, &v_.weight};
-  const cpu::Weight* const out_[1] = {&o_.weight};
+  const cpu::Linear* const qkv_[3] = {&q_.linear, &k_.linear, &v_.linear};
+  const cpu::Linear* const out_[1] = {&o_.linear};
 };
 
 }  // namespace sterna::blocks

@@ -19,9 +19,9 @@ Result<std::unique_ptr<Block>> Ffn::load(Loader& loader, size_t layer, const Ffn
 void Ffn::run(cpu::RowOps& ops, cpu::Residual& x) const {
   const cpu::Rows gate = ops.temporary(0, spec_.n_ff), up = ops.temporary(1, spec_.n_ff);
   ops.norm(x, norm_, spec_.eps, in_);
-  ops.multiply(in_, {gate, up});
+  ops.multiply({gate, up});
   ops.glu(activation_, gate, up, sub_norm_, spec_.eps, out_);
-  ops.multiply(out_, {x.delta});
+  ops.multiply({x.delta});
   x.pending = true;
 }
 

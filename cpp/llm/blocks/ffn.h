@@ -30,8 +30,8 @@ class Ffn : public Block {
   cpu::Glu activation_;
   std::vector<float> norm_, sub_norm_;
   Matrix gate_, up_, down_;
-  const cpu::Weight* const in_[2] = {&gate_.weight, &up_.weight};
-  const cpu::Weight* const out_[1] = {&down_.weight};
+  const cpu::Linear* const in_[2] = {&gate_.linear, &up_.linear};
+  const cpu::Linear* const out_[1] = {&down_.linear};
 };
 
 }  // namespace sterna::blocks

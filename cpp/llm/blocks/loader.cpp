@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/checked_math.h"
+
 namespace sterna::blocks {
 
 std::string shape_text(std::span<const uint64_t> shape) {
@@ -25,7 +27,8 @@ Result<const GgufTensor*> Loader::find(const std::string& name, std::span<const 
   }
   std::vector<uint64_t> ne = t->shape;
   while (ne.size() > shape.size() && ne.back() == 1) ne.pop_back();
-  if (!std::equal(ne.begin(), ne.end(), shape.begin(), shape.end()))
+  const auto fits = [](uint64_t got, uint64_t expected) { return got == expected || expected == 0; };
+  if (!std::equal(ne.begin(), ne.end(), shape.begin(), shape.end(), fits))
     return error(name, "shape, got " + shape_text(t->shape) + ", expected " + shape_text(shape));
   used_.insert(name);
   return t;
@@ -53,26 +56,39 @@ Result<const formats::Format*> Loader::matrix_format(const GgufTensor& t) const 
   return f;
 }
 
-Status Loader::matrix(const std::string& name, size_t rows, size_t depth, Matrix& to, bool bias_required) {
-  const uint64_t shape[] = {depth, rows};
-  STERNA_ASSIGN(const GgufTensor* t, find(name + ".weight", shape, true));
-  STERNA_ASSIGN(const formats::Format* f, matrix_format(*t));
-  STERNA_RETURN_IF_ERROR(vector(name + ".bias", rows, bias_required, to.bias));
-  std::vector<float> scale;
-  STERNA_RETURN_IF_ERROR(vector(name + ".scale", 1, false, scale));
-  plans_.push_back({t, f, 0, rows, depth, &to, scale.empty() ? 1.0f : scale[0], f});
+Status Loader::plan(const cpu::TermKind& kind, const std::string& name, size_t rows, size_t depth,
+                    std::initializer_list<Part> parts) {
+  Plan whole{&kind, nullptr, {}, {}, nullptr};
+  for (size_t i = 0; i < kind.tensors.size(); i++) {
+    STERNA_ASSIGN(const GgufTensor* t, find(name + kind.tensors[i], kind.shape(i, rows, depth), i > 0));
+    if (!t) return {};
+    STERNA_ASSIGN(const formats::Format* f, matrix_format(*t));
+    if (parts.size() > 1 && f->tail_bytes)
+      return error(t->name, "a fused matrix of type " + t->format + " is not implemented",
+                   Code::kUnsupported);
+    whole.tensors.push_back(t);
+    whole.sources.push_back({f, t->data, t->shape.size() > 1 ? t->shape[1] : 1, t->shape[0], f});
+  }
+  if (!kind.accepts(whole.sources)) return {};
+  size_t first = 0;
+  for (const Part& p : parts) {
+    Plan& plan = plans_.emplace_back(whole);
+    plan.to = p.to;
+    for (cpu::TensorRows& s : plan.sources)
+      if (s.rows == rows) s.data += first * formats::row_bytes(*s.stored, s.depth), s.rows = p.rows;
+    first += p.rows;
+  }
   return {};
 }
 
-Status Loader::split_matrix(const std::string& name, size_t depth, std::initializer_list<Part> parts,
-                            bool bias_required) {
+Status Loader::matrices(const std::string& name, size_t depth, std::initializer_list<Part> parts,
+                        bool bias_required) {
   size_t rows = 0;
   for (const Part& p : parts) rows += p.rows;
-  const uint64_t shape[] = {depth, rows};
-  STERNA_ASSIGN(const GgufTensor* t, find(name + ".weight", shape, true));
-  STERNA_ASSIGN(const formats::Format* f, matrix_format(*t));
-  if (f->tail_bytes)
-    return error(t->name, "a fused matrix of type " + t->format + " is not implemented", Code::kUnsupported);
+  const size_t n_plans = plans_.size();
+  for (const cpu::TermKind* kind : cpu::term_kinds())
+    STERNA_RETURN_IF_ERROR(plan(*kind, name, rows, depth, parts));
+  if (plans_.size() == n_plans) return error(name + ".weight", "is missing");
   std::vector<float> bias, scale;
   STERNA_RETURN_IF_ERROR(vector(name + ".bias", rows, bias_required, bias));
   STERNA_RETURN_IF_ERROR(vector(name + ".scale", 1, false, scale));
@@ -80,7 +96,9 @@ Status Loader::split_matrix(const std::string& name, size_t depth, std::initiali
   for (const Part& p : parts) {
     const auto at = bias.begin() + ptrdiff_t(first);
     if (!bias.empty()) p.to->bias.assign(at, at + ptrdiff_t(p.rows));
-    plans_.push_back({t, f, first, p.rows, depth, p.to, scale.empty() ? 1.0f : scale[0], f});
+    cpu::Linear& l = p.to->linear;
+    l.rows = p.rows, l.depth = depth;
+    l.scale = scale.empty() ? 1.0f : scale[0], l.bias = bias.empty() ? nullptr : p.to->bias.data();
     first += p.rows;
   }
   return {};
@@ -88,21 +106,23 @@ Status Loader::split_matrix(const std::string& name, size_t depth, std::initiali
 
 Status Loader::pack(Buffer& storage, const std::function<bool(float)>& progress) {
   uint64_t total = 0, done = 0;
-  for (const Plan& p : plans_) total += cpu::packed_bytes(*p.packed, p.rows, p.depth);
+  const auto bytes = [](const Plan& p) { return round_up(p.kind->bytes(p.sources), 64); };
+  for (const Plan& p : plans_) total += bytes(p);
   storage = Buffer::allocate(total, /*huge=*/true);
   if (total && storage.empty())
     return Status(Code::kOutOfMemory, "[model] no memory for " + std::to_string(total) + " bytes of weights");
-  for (const Plan& p : plans_) {
+  for (Plan& p : plans_) {
     if (progress && !progress(total ? float(double(done) / double(total)) : 0.0f))
       return Status(Code::kCancelled, "[model] loading was cancelled");
-    auto w = ops_.pack(p.source(), storage.data() + done);
-    if (!w.ok()) return error(p.tensor->name, w.status().message(), w.status().code());
-    p.to->weight = std::move(w.value());
-    p.to->weight.out_scale = p.out_scale;
-    p.to->weight.bias = p.to->bias.empty() ? nullptr : p.to->bias.data();
-    take({p.source().data, p.rows * formats::row_bytes(*p.format, p.depth)});
-    if (&p != &plans_.back()) file_.release(*p.tensor);  // screening reads the output matrix again
-    done += cpu::packed_bytes(*p.packed, p.rows, p.depth);
+    auto term = ops_.make(*p.kind, p.sources, storage.data() + done);
+    if (!term.ok()) return error(p.tensors[0]->name, term.status().message(), term.status().code());
+    p.made = term.value().get();
+    p.to->linear.terms.push_back(std::move(term.value()));
+    for (const cpu::TensorRows& s : p.sources)
+      take({s.data, s.rows * formats::row_bytes(*s.stored, s.depth)});
+    if (&p != &plans_.back())  // screening reads the output matrix again
+      for (const GgufTensor* t : p.tensors) file_.release(*t);
+    done += bytes(p);
   }
   return {};
 }

@@ -21,24 +21,25 @@
 
 namespace sterna::blocks {
 
-/// A matrix of a block and its bias, which the weight points to: neither moves after loading.
+/// A matrix of a block and its bias, which the layer points to: neither moves after loading.
 struct Matrix {
-  cpu::Weight weight;
+  cpu::Linear linear;
   std::vector<float> bias;
 };
 
 class Loader {
  public:
-  /// A matrix to be packed.
+  /// A term of a matrix to be made.
   struct Plan {
-    const GgufTensor* tensor;
-    const formats::Format* format;
-    size_t first_row, rows, depth;
+    const cpu::TermKind* kind;
     Matrix* to;
-    float out_scale;
-    const formats::Format* packed;  ///< What it is packed as: `format`, or another one.
-    cpu::TensorRows source() const {
-      return {format, tensor->data + first_row * formats::row_bytes(*format, depth), rows, depth, packed};
+    std::vector<const GgufTensor*> tensors;
+    std::vector<cpu::TensorRows> sources;  ///< Of `tensors`, all rows or some.
+    const cpu::Term* made = nullptr;       ///< By pack().
+    /// A term that is one tensor, as another format.
+    void encode_as(const formats::Format& format) {
+      sources[0].format = &format;
+      kind = &cpu::term_kind(sources[0]);
     }
   };
   /// A part of a fused matrix: its next `rows` rows.
@@ -52,15 +53,17 @@ class Loader {
   cpu::RowOps& ops() const { return ops_; }
 
   bool has(const std::string& name) const { return file_.find_tensor(name) != nullptr; }
-  /// The tensor if its shape is `shape` up to trailing ones; null if it is absent and not required.
+  /// The tensor if its shape is `shape` (0: any) up to trailing ones; null if it is absent and not required.
   Result<const GgufTensor*> find(const std::string& name, std::span<const uint64_t> shape, bool required);
   /// A one-dimensional tensor as finite floats; empty if absent and not required.
   Status vector(const std::string& name, size_t n, bool required, std::vector<float>& out);
-  /// Plans `name`.weight (rows x depth) with its optional side-car scale and bias.
-  Status matrix(const std::string& name, size_t rows, size_t depth, Matrix& to, bool bias_required = false);
-  /// The same for a matrix that holds the rows of several.
-  Status split_matrix(const std::string& name, size_t depth, std::initializer_list<Part> parts,
-                      bool bias_required);
+  /// Plans the terms of `name` (rows x depth) with its optional side-car scale and bias.
+  Status matrix(const std::string& name, size_t rows, size_t depth, Matrix& to, bool bias_required = false) {
+    return matrices(name, depth, {{&to, rows}}, bias_required);
+  }
+  /// The same for a tensor that holds the rows of several, one after the other.
+  Status matrices(const std::string& name, size_t depth, std::initializer_list<Part> parts,
+                  bool bias_required);
   Result<const formats::Format*> matrix_format(const GgufTensor& t) const;
 
   /// Packs what was planned into `storage`. `progress` (may be empty) gets 0..1; false cancels (kCancelled).
@@ -76,6 +79,9 @@ class Loader {
   Status error(const std::string& tensor, const std::string& what, Code code = Code::kCorrupt) const;
 
  private:
+  Status plan(const cpu::TermKind& kind, const std::string& name, size_t rows, size_t depth,
+              std::initializer_list<Part> parts);
+
   const GgufFile& file_;
   cpu::RowOps& ops_;
   std::set<std::string> used_;

@@ -12,28 +12,33 @@ Status Head::load(blocks::Loader& loader, const std::string& tensor, size_t n_em
   STERNA_RETURN_IF_ERROR(loader.matrix(tensor, n_vocab, n_embd, matrix_));
   if (options.bits == 0) return {};
   blocks::Loader::Plan& p = loader.plans().back();
-  p.packed = formats::by_name(options.bits == 8 ? "Q8_0" : options.bits == 6 ? "Q6_K" : "Q4_0");
-  if (p.depth % p.packed->block_elems)
+  const formats::Format& f = *formats::by_name(options.bits == 8   ? "Q8_0"
+                                               : options.bits == 6 ? "Q6_K"
+                                                                   : "Q4_0");
+  if (n_embd % f.block_elems)
     return Status(Code::kInvalidArgument, "[load] head_bits, got " + std::to_string(options.bits) +
-                                              " for rows of " + std::to_string(p.depth) +
+                                              " for rows of " + std::to_string(n_embd) +
                                               " elements, expected a multiple of " +
-                                              std::to_string(p.packed->block_elems));
+                                              std::to_string(f.block_elems));
+  p.encode_as(f);
   return {};
 }
 
 Status Head::screen(const blocks::Loader& loader, const HeadOptions& options) {
   using Choice = HeadOptions::Screen;
   const blocks::Loader::Plan& p = loader.plans().back();
-  const formats::CodeSpec& codes = p.packed->codes;
-  const bool large = (codes.fold == Fold::kFloat || codes.bits >= 8) && p.rows >= 16384 &&
-                     matrix_.weight.bytes() > (size_t(32) << 20);
+  const cpu::TensorRows& rows = p.sources.back();
+  const formats::CodeSpec& codes = rows.format->codes;
+  const bool large = (codes.fold == Fold::kFloat || codes.bits >= 8) && rows.rows >= 16384 &&
+                     matrix_.linear.bytes() > (size_t(32) << 20);
   if (options.screen == Choice::kOff || (options.screen == Choice::kAuto && !large)) return {};
-  if (const std::string why = cpu::Screen::refusal(p.source(), matrix_.weight); !why.empty()) {
+  if (const std::string why = cpu::Screen::refusal(rows, matrix_.linear); !why.empty()) {
     if (options.screen == Choice::kAuto) return {};
-    return loader.error(p.tensor->name, why, Code::kUnsupported);
+    return loader.error(p.tensors.back()->name, why, Code::kUnsupported);
   }
-  auto screen = loader.ops().screen(p.source(), matrix_.weight);
-  if (!screen.ok()) return loader.error(p.tensor->name, screen.status().message(), screen.status().code());
+  auto screen = loader.ops().screen(rows, matrix_.linear);
+  if (!screen.ok())
+    return loader.error(p.tensors.back()->name, screen.status().message(), screen.status().code());
   screen_ = std::move(screen.value());
   return {};
 }
@@ -45,7 +50,7 @@ Status Logits::begin(Head& head, cpu::RowOps& ops, const cpu::Residual& x, std::
 }
 
 Status Logits::full(size_t first, size_t n, float* out) {
-  ops_->multiply(head_->weight(), first, n, out);
+  ops_->multiply(first, n, out);
   bool finite = true;
   for (size_t i = 0; i < n * head_->n_vocab(); i++) finite &= out[i] - out[i] == 0;
   if (!finite)

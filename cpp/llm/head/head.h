@@ -29,14 +29,14 @@ class Head {
   /// Makes the screen, if there is to be one, of the packed matrix.
   Status screen(const blocks::Loader& loader, const HeadOptions& options);
 
-  size_t n_vocab() const { return matrix_.weight.rows; }
-  const cpu::Weight& weight() const { return matrix_.weight; }
+  size_t n_vocab() const { return matrix_.linear.rows; }
+  const cpu::Linear& matrix() const { return matrix_.linear; }
   uint64_t screen_bytes() const { return screen_ ? screen_->bytes() : 0; }
 
  private:
   friend class Logits;
   blocks::Matrix matrix_;
-  const cpu::Weight* const readers_[1] = {&matrix_.weight};
+  const cpu::Linear* const readers_[1] = {&matrix_.linear};
   std::vector<float> norm_;
   float eps_ = 0;
   std::unique_ptr<cpu::Screen> screen_;

@@ -29,10 +29,10 @@ class Decoder::Load {
     describe_tensors();
     take_spec();
     if (progress && !progress(1.0f)) return Status(Code::kCancelled, "[model] loading was cancelled");
-    std::vector<const cpu::Weight*> weights;
-    for (const blocks::Loader::Plan& p : loader_.plans()) weights.push_back(&p.to->weight);
+    std::vector<cpu::Linear*> layers;
+    for (const blocks::Loader::Plan& p : loader_.plans()) layers.push_back(&p.to->linear);
     d_.ops_.want(kHidden, d_.spec_.n_embd), d_.ops_.want(kDelta, d_.spec_.n_embd);
-    return d_.ops_.reserve(d_.n_batch_, weights);
+    return d_.ops_.reserve(d_.n_batch_, layers);
   }
 
  private:
@@ -111,8 +111,8 @@ class Decoder::Load {
     const GgufTensor& t = *loader_.file().find_tensor("token_embd.weight");
     const blocks::Loader::Plan& head = loader_.plans().back();
     const size_t bytes = d_.n_vocab_ * formats::row_bytes(*d_.embedding_.format, d_.spec_.n_embd);
-    if (head.tensor == &t && head.to->weight.fgemm) {
-      d_.embedding_.rows = head.to->weight.data;
+    if (const uint8_t* rows = d_.head_.matrix().terms[0]->floats; rows && head.tensors[0] == &t) {
+      d_.embedding_.rows = rows;
     } else {
       d_.embedding_copy_ = Buffer::allocate(bytes);
       if (d_.embedding_copy_.empty())
@@ -121,9 +121,9 @@ class Decoder::Load {
       std::memcpy(d_.embedding_copy_.data(), t.data, bytes);
       d_.embedding_.rows = d_.embedding_copy_.data();
     }
-    if (head.tensor != &t) loader_.take({t.data, bytes});
+    if (head.tensors[0] != &t) loader_.take({t.data, bytes});
     loader_.file().release(t);
-    loader_.file().release(*head.tensor);
+    loader_.file().release(*head.tensors[0]);
     return {};
   }
 
@@ -160,16 +160,10 @@ class Decoder::Load {
     for (const GgufTensor& t : loader_.file().tensors()) {
       TensorInfo info{t.name, t.format, t.shape, t.bytes, "", ""};
       for (const blocks::Loader::Plan& p : loader_.plans()) {
-        if (p.tensor != &t) continue;
-        const cpu::Weight& w = p.to->weight;
-        const formats::CodeSpec& c = w.layout.spec;
-        info.kernel = w.kernel;
-        info.why = w.fgemm ? "float weights are read as they are in the file"
-                           : std::to_string(c.bits) + "-bit codes, " +
-                                 (c.fold == Fold::kRow ? std::string("one scale a row")
-                                                       : "scales per " + std::to_string(c.block)) +
-                                 "; packed in panels of 16 rows; choice " + w.why;
-        if (&w != &d_.head_.weight()) continue;
+        if (std::find(p.tensors.begin(), p.tensors.end(), &t) == p.tensors.end()) continue;
+        const cpu::Linear& l = p.to->linear;
+        info.kernel = p.made->kernel, info.why = p.made->why;
+        if (&l != &d_.head_.matrix()) continue;
         if (t.name == "token_embd.weight") info.why += "; also the output matrix";
         if (d_.head_.screen_bytes()) info.why += "; screened with two 4-bit planes";
       }

@@ -9,7 +9,7 @@ from .budget import Budget, TemplateFault
 from .filters import FILTERS
 from .operators import COMPARISONS, is_number, modulo
 from .show import to_text
-from .values import Function, Group, Undefined
+from .values import Function, Group, Loop, Undefined
 
 
 def _is(*kinds: type) -> Callable[[Budget, Any], bool]:
@@ -37,7 +37,7 @@ def _sameas(budget: Budget, value: Any, other: Any, /) -> bool:
 
 TESTS: dict[str, Callable[..., bool]] = {
     "boolean": _is(bool),
-    "callable": _is(Function),
+    "callable": _is(Function, Loop, Undefined),  # as in Jinja
     "defined": lambda budget, value, /: not isinstance(value, Undefined),
     "divisibleby": lambda budget, value, /, num: _remainder(budget, value, num) == 0,
     "escaped": lambda budget, value, /: False,
