@@ -321,6 +321,8 @@ class Shape:
     rope_base: float
     eps: float
     tied: bool = True
+    n_expert: int = 0  # experts of n_ff each, of which a token uses n_expert_used
+    n_expert_used: int = 0
 
 
 EMBEDDING_RMS = 0.04
@@ -362,19 +364,23 @@ def build_model(
         ("vocab_size", "u32", s.n_vocab),
     ):
         w.key(f"{a}.{key}", kind, value)
+    if s.n_expert:
+        w.key(f"{a}.expert_count", "u32", s.n_expert)
+        w.key(f"{a}.expert_used_count", "u32", s.n_expert_used)
+        w.key(f"{a}.expert_feed_forward_length", "u32", s.n_ff)
 
     def add(name: str, shape: tuple[int, ...], fmt: Format, rms: float, mean: float) -> None:
         n = math.prod(shape)
         chunks = lambda: random_chunks(name, fmt, n, rms, seed, mean)  # noqa: E731
         w.tensors.append(Tensor(name, shape, fmt.type_id, tensor_bytes(fmt, n), chunks))
 
-    def matrix(name: str, n_in: int, n_out: int, rms: float | None = None) -> None:
+    def matrix(name: str, n_in: int, n_out: int, rms: float | None = None, n: int = 0) -> None:
         fmt = FORMATS[format_of(name)]
         if n_in % fmt.block_elems:
             raise ValueError(
                 f"{name}: rows of {n_in} elements do not divide into blocks of {fmt.block_elems}"
             )
-        add(name, (n_in, n_out), fmt, rms or n_in**-0.5, 0.0)
+        add(name, (n_in, n_out, n) if n else (n_in, n_out), fmt, rms or n_in**-0.5, 0.0)
 
     def vector(name: str, n: int, mean: float = 1.0) -> None:
         add(name, (n,), FORMATS["F32"], 0.1, mean)
@@ -389,18 +395,21 @@ def build_model(
             matrix(f"{b}attn_{part}.weight", s.n_embd, n_out)
             if a == "qwen2":
                 vector(f"{b}attn_{part}.bias", n_out, mean=0.0)
-        if a == "qwen3":
+        if a.startswith("qwen3"):
             vector(b + "attn_q_norm.weight", s.head_dim)
             vector(b + "attn_k_norm.weight", s.head_dim)
         if a.startswith("bitnet"):
             vector(b + "attn_sub_norm.weight", q)
         matrix(b + "attn_output.weight", q, s.n_embd, rms=added * q**-0.5)
         vector(b + "ffn_norm.weight", s.n_embd)
-        matrix(b + "ffn_gate.weight", s.n_embd, s.n_ff)
-        matrix(b + "ffn_up.weight", s.n_embd, s.n_ff)
+        kind, n = ("_exps", s.n_expert) if s.n_expert else ("", 0)
+        if n:
+            add(f"{b}ffn_gate_inp.weight", (s.n_embd, n), FORMATS["F32"], s.n_embd**-0.5, 0.0)
+        matrix(f"{b}ffn_gate{kind}.weight", s.n_embd, s.n_ff, n=n)
+        matrix(f"{b}ffn_up{kind}.weight", s.n_embd, s.n_ff, n=n)
         if a.startswith("bitnet"):
             vector(b + "ffn_sub_norm.weight", s.n_ff)
-        matrix(b + "ffn_down.weight", s.n_ff, s.n_embd, rms=added * s.n_ff**-0.5)
+        matrix(f"{b}ffn_down{kind}.weight", s.n_ff, s.n_embd, rms=added * s.n_ff**-0.5, n=n)
     vector("output_norm.weight", s.n_embd)
     if not s.tied:
         matrix("output.weight", s.n_embd, s.n_vocab)
@@ -423,6 +432,12 @@ PRESETS = {
     ),
     "bonsai-1.7b": Preset(
         Shape("qwen3", 28, 2048, 6144, 16, 8, 128, 151936, 32768, 1e6, 1e-6), "Q2_0", None, qwen_tokenizer
+    ),
+    "qwen3-30b-a3b": Preset(
+        Shape("qwen3moe", 48, 2048, 768, 32, 4, 128, 151936, 32768, 1e6, 1e-6, False, 128, 8),
+        "Q4_0",
+        None,
+        qwen_tokenizer,
     ),
 }
 

@@ -181,8 +181,8 @@ Status PackedWeights::Impl::matmul(std::span<const float> x, std::span<float> ou
     std::memcpy(l->acts.row(t), x.data() + t * depth(), depth() * sizeof(float));
     l->acts.quantize(t);
   });
-  const cpu::Product product{&l->linear, out.data(), rows()};
-  cpu::matmul(pool, l->acts, 0, n_tokens, {&product, 1});
+  const cpu::Product product = cpu::Product::whole(l->linear, 0, n_tokens, out.data());
+  cpu::matmul(pool, l->acts, {&product, 1});
   return {};
 }
 

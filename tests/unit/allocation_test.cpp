@@ -16,7 +16,8 @@ TEST_SUITE("unit") {
     for (const char* kv_type : {"f16", "int8"}) {
       for (const char* name :
            {"python/sterna/data/sterna-tiny.gguf", "tests/data/models/mini-bitnet-i2_s.gguf",
-            "tests/data/models/mini-llama-kquants.gguf", "tests/data/models/mini-qwen3-q1_0.gguf"}) {
+            "tests/data/models/mini-llama-kquants.gguf", "tests/data/models/mini-qwen3-q1_0.gguf",
+            "tests/data/models/mini-qwen3moe.gguf"}) {
         LoadOptions options;
         options.n_threads = 2;
         options.kv_type = kv_type;

@@ -56,8 +56,8 @@ std::vector<float> run(const cpu::Linear& l, cpu::Activations& acts, ThreadPool&
     acts.quantize(i);
   }
   std::vector<float> out(n * kRows, NAN);
-  const cpu::Product product{&l, out.data(), kRows};
-  cpu::matmul(pool, acts, 0, n, {&product, 1});
+  const cpu::Product product = cpu::Product::whole(l, 0, n, out.data());
+  cpu::matmul(pool, acts, {&product, 1});
   return out;
 }
 

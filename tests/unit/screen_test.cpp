@@ -76,8 +76,8 @@ struct Head {
     std::copy(x.begin(), x.end(), acts.row(token));
     acts.quantize(token);
     logits.resize(rows);
-    const cpu::Product product{&linear, logits.data(), rows};
-    cpu::matmul(*pool, acts, token, 1, {&product, 1});
+    const cpu::Product product = cpu::Product::whole(linear, token, 1, logits.data());
+    cpu::matmul(*pool, acts, {&product, 1});
     REQUIRE(screen->scan(acts, token, 1).ok());
   }
 

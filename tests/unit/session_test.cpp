@@ -59,7 +59,7 @@ std::vector<float> logits_of_last(Session& s, const Model& m, std::span<const in
 TEST_SUITE("golden") {
   TEST_CASE(
       "interleaved sequences have the bits that each has alone, at any batch size and number of threads") {
-    for (const char* name : {"mini-bitnet-i2_s.gguf", "mini-qwen3-q1_0.gguf"})
+    for (const char* name : {"mini-bitnet-i2_s.gguf", "mini-qwen3-q1_0.gguf", "mini-qwen3moe.gguf"})
       for (const char* kv_type : {"f16", "int8"}) {
         // Short and long prompts, some that begin alike for more than a page, drafts in one of them.
         std::vector<GenerateRequest> requests;

@@ -53,34 +53,51 @@ void begin(Activations& acts, Readers readers) {
     for (const auto& t : l->terms) acts.read(t->form());
 }
 
-void matmul(ThreadPool& pool, Activations& acts, size_t first, size_t n, std::span<const Product> products) {
-  bool prepares = false;
+namespace {
+
+/// What terms need of the products' rows begin .. end - 1. There is room for that of one block of rows; where
+/// several ranges of rows do not fit, terms do without.
+void prepare(ThreadPool& pool, Activations& acts, std::span<const Product> products, size_t begin,
+             size_t end) {
+  size_t from = ~size_t(0), to = 0;
+  for (const Product& p : products) {
+    if (begin >= p.n) continue;
+    from = std::min(from, p.first + begin), to = std::max(to, p.first + std::min(end, p.n));
+  }
+  if (to - from > kTokenBlock) return;
   for (const Product& p : products)
+    for (const auto& t : p.linear->terms)
+      if (begin < p.n && t->prepares(std::min(end, p.n) - begin)) t->prepare(pool, acts, from, to - from);
+}
+
+}  // namespace
+
+void matmul(ThreadPool& pool, Activations& acts, std::span<const Product> products) {
+  bool prepares = false;
+  size_t n_max = 0, total_rows = 0;
+  for (const Product& p : products) {
+    n_max = std::max(n_max, p.n), total_rows += p.n_rows;
     for (const auto& t : p.linear->terms) {
-      prepares |= t->prepares(std::min(n, kTokenBlock));
-      if (n > kTokenBlock && n % kTokenBlock) prepares |= t->prepares(n % kTokenBlock);
+      prepares |= t->prepares(std::min(p.n, kTokenBlock));
+      if (p.n > kTokenBlock && p.n % kTokenBlock) prepares |= t->prepares(p.n % kTokenBlock);
     }
+  }
   // Rows per task: a few tasks per thread so that a slow core can take fewer; a multiple of 64 keeps four
   // panels together.
-  size_t total_rows = 0;
-  for (const Product& p : products) total_rows += p.linear->rows;
   const size_t per_task = round_up(std::clamp<size_t>(total_rows / (size_t(pool.size()) * 6), 64, 512), 64);
   size_t n_tasks = 0;
-  for (const Product& p : products) n_tasks += ceil_div(p.linear->rows, per_task);
-  // What is prepared may be larger than what it is made from: there is room for that of one block of rows.
-  const size_t per_region = prepares ? kTokenBlock : n;
-  for (size_t begin = 0; begin < n; begin += per_region) {
-    const size_t end = std::min(n, begin + per_region);
-    if (prepares)
-      for (const Product& p : products)
-        for (const auto& t : p.linear->terms) t->prepare(pool, acts, first + begin, end - begin);
+  for (const Product& p : products) n_tasks += ceil_div(p.n_rows, per_task);
+  const size_t per_region = prepares ? kTokenBlock : n_max;
+  for (size_t begin = 0; begin < n_max; begin += per_region) {
+    const size_t end = std::min(n_max, begin + per_region);
+    if (prepares) prepare(pool, acts, products, begin, end);
     pool.run(n_tasks, [&](size_t task) {
       const Product* p = products.data();
-      for (; task >= ceil_div(p->linear->rows, per_task); p++) task -= ceil_div(p->linear->rows, per_task);
-      const size_t row = task * per_task, rows = std::min(per_task, p->linear->rows - row);
-      for (size_t i = begin; i < end; i += kTokenBlock)
-        p->linear->multiply(acts, first + i, std::min(kTokenBlock, end - i), row, rows,
-                            p->out + i * p->stride + row, p->stride);
+      for (; task >= ceil_div(p->n_rows, per_task); p++) task -= ceil_div(p->n_rows, per_task);
+      const size_t row = task * per_task, rows = std::min(per_task, p->n_rows - row);
+      for (size_t i = begin; i < std::min(end, p->n); i += kTokenBlock)
+        p->linear->multiply(acts, p->first + i, std::min(kTokenBlock, std::min(end, p->n) - i), p->row + row,
+                            rows, p->out + i * p->stride + row, p->stride);
     });
   }
 }

@@ -20,6 +20,7 @@ struct Linear {
   std::vector<std::unique_ptr<Term>> terms;  ///< Their products are added in this order.
   float scale = 1.0f;                        ///< Then the sum is multiplied with it (side-car scale tensors),
   const float* bias = nullptr;               ///< and this is added; [rows], or null. Owned by others.
+  size_t n_experts = 1;                      ///< Matrices of as many rows each that lie in this one.
 
   Linear() = default;
   /// Of one term, and no epilogue.
@@ -42,13 +43,21 @@ using Readers = std::span<const Linear* const>;
 /// Starts a step: rows are given to these.
 void begin(Activations& acts, Readers readers);
 
+/// Rows of a layer times rows of the activations.
 struct Product {
   const Linear* linear;
-  float* out;  ///< out[row * stride + r]
+  size_t row, n_rows;  ///< Of the layer: row a multiple of its unit().
+  size_t first, n;     ///< Of the activations.
+  float* out;          ///< out[i * stride + r], i and r from 0.
   size_t stride;
+
+  /// With all rows of the layer.
+  static Product whole(const Linear& l, size_t first, size_t n, float* out) {
+    return {&l, 0, l.rows, first, n, out, l.rows};
+  }
 };
-/// All products of the activations' rows first .. first + n - 1, in one parallel region; out's row 0 is row
-/// `first`. Splitting never changes a result: every output element is computed by one kernel call, alone.
-void matmul(ThreadPool& pool, Activations& acts, size_t first, size_t n, std::span<const Product> products);
+/// All products, in one parallel region. Splitting never changes a result: every output element is computed
+/// by one kernel call, alone.
+void matmul(ThreadPool& pool, Activations& acts, std::span<const Product> products);
 
 }  // namespace sterna::cpu

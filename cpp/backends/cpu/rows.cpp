@@ -2,7 +2,6 @@
 #include "backends/cpu/rows.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cmath>
 #include <string>
@@ -37,6 +36,11 @@ void RowOps::want(size_t temporary, size_t width) {
   widths_[temporary] = std::max(widths_[temporary], width);
 }
 
+void RowOps::want_experts(const Routing& r) {
+  widest_.n_experts = std::max(widest_.n_experts, r.n_experts);
+  widest_.n_used = std::max(widest_.n_used, r.n_used);
+}
+
 Status RowOps::reserve(size_t n_rows, std::span<Linear* const> layers) {
   bool ok = true;
   const auto floats = [&](size_t width) {
@@ -50,8 +54,15 @@ Status RowOps::reserve(size_t n_rows, std::span<Linear* const> layers) {
   if (!ok)
     return Status(Code::kOutOfMemory, "[model] no memory for passes of " + std::to_string(n_rows) +
                                           " tokens; use a smaller n_batch");
-  for (Linear* l : layers) STERNA_RETURN_IF_ERROR(l->bind(acts_, n_rows));
-  return acts_.reserve();
+  const size_t n_slots = n_rows * widest_.n_used;
+  for (Linear* l : layers)
+    STERNA_RETURN_IF_ERROR(l->n_experts > 1 ? l->bind(slots_.acts, n_slots) : l->bind(rows_.acts, n_rows));
+  products_.reserve(4 * std::max<size_t>(1, widest_.n_experts));
+  if (n_slots) {
+    experts_.reserve(n_rows, widest_);
+    STERNA_RETURN_IF_ERROR(slots_.acts.reserve());
+  }
+  return rows_.acts.reserve();
 }
 
 uint64_t RowOps::fingerprint(std::span<const uint8_t> bytes) const {
@@ -71,11 +82,12 @@ void RowOps::set_attention(const KvType& type, size_t n_head) {
 }
 
 Status RowOps::begin(std::span<const Span> spans) {
-  n_rows_ = 0;
+  given_ = &rows_;
+  rows_.n = 0;
   positions_.clear(), store_tasks_.clear();
   constexpr size_t kGroup = KvType::kStoreGroup;
   for (const Span& s : spans) {
-    n_rows_ += s.n;
+    rows_.n += s.n;
     for (size_t i = 0; i < s.n; i++) positions_.push_back(s.position + i);
     for (size_t p = s.position, end; p < s.position + s.n; p = end) {
       end = std::min(s.position + s.n, (p / kGroup + 1) * kGroup);
@@ -87,7 +99,7 @@ Status RowOps::begin(std::span<const Span> spans) {
 
 void RowOps::embed(const Embedding& from, std::span<const int32_t> tokens, Rows out) {
   const size_t bytes = formats::row_bytes(*from.format, from.width);
-  pool_.run(n_rows_, [&](size_t t) {
+  pool_.run(rows_.n, [&](size_t t) {
     from.format->decode(from.rows + size_t(tokens[t]) * bytes, from.width, from.scale, out[t]);
     for (const Rotation& r : rotations_) {
       const size_t half = r.spec.n_rot / 2;
@@ -97,36 +109,59 @@ void RowOps::embed(const Embedding& from, std::span<const int32_t> tokens, Rows 
 }
 
 void RowOps::norm(Residual& x, std::span<const float> weight, float eps, Readers readers) {
-  give(readers);
-  pool_.run(n_rows_, [&](size_t t) {
+  Activations& acts = give(readers);
+  pool_.run(rows_.n, [&](size_t t) {
     if (x.pending) add_(x.delta[t], x.h.width, x.h[t]);
-    rms(x.h[t], weight, eps, acts_.row(t));
-    acts_.quantize(t);
+    rms(x.h[t], weight, eps, acts.row(t));
+    acts.quantize(t);
   });
   x.pending = false;
 }
 
 bool RowOps::norm(const Residual& x, std::span<const size_t> rows, std::span<const float> weight, float eps,
                   Readers readers) {
-  give(readers);
+  Activations& acts = give(readers);
   std::atomic<bool> finite{true};
   pool_.run(rows.size(), [&](size_t i) {
     float* const h = x.h[rows[i]];
     if (x.pending) add_(x.delta[rows[i]], x.h.width, h);
-    rms(h, weight, eps, acts_.row(i));
+    rms(h, weight, eps, acts.row(i));
     bool ok = true;
-    for (size_t d = 0; d < x.h.width; d++) ok &= std::isfinite(acts_.row(i)[d]);
+    for (size_t d = 0; d < x.h.width; d++) ok &= std::isfinite(acts.row(i)[d]);
     if (!ok) finite = false;
-    acts_.quantize(i);
+    acts.quantize(i);
   });
   return finite;
 }
 
 void RowOps::multiply(std::initializer_list<Rows> outs) {
-  std::array<Product, 4> products;
-  size_t n = 0;
-  for (const Rows& out : outs) products[n] = {readers_[n], out.data, out.width}, n++;
-  matmul(pool_, acts_, 0, n_rows_, {products.data(), n});
+  products_.clear();
+  const Linear* const* reader = given_->readers.data();
+  for (const Rows& out : outs) {
+    const Linear& l = **reader++;
+    if (given_ == &rows_) products_.push_back({&l, 0, l.rows, 0, rows_.n, out.data, out.width});
+    const size_t n = l.rows / l.n_experts;
+    if (given_ == &slots_)
+      for (const Slots::Group& g : experts_.groups())
+        products_.push_back({&l, g.expert * n, n, g.first, g.n, out[g.first], out.width});
+  }
+  matmul(pool_, given_->acts, products_);
+}
+
+void RowOps::choose_experts(const Routing& routing, Rows logits, Readers readers) {
+  experts_.route(pool_, routing, logits.data, rows_.n);
+  given_ = &slots_;
+  slots_.n = experts_.size();
+  Activations& acts = give(readers);
+  pool_.run(slots_.n, [&](size_t i) {
+    std::copy_n(rows_.acts.row(experts_.row_of(i)), readers[0]->depth, acts.row(i));
+    acts.quantize(i);
+  });
+}
+
+void RowOps::join_experts(Rows y, Rows out) {
+  given_ = &rows_;
+  pool_.run(rows_.n, [&](size_t t) { experts_.join(t, y.data, y.width, out[t]); });
 }
 
 void RowOps::rotate_and_store(size_t layer, size_t rotation, const HeadNorms& norms, Rows q, Rows k, Rows v) {
@@ -150,21 +185,21 @@ void RowOps::rotate_and_store(size_t layer, size_t rotation, const HeadNorms& no
 
 void RowOps::attend(size_t layer, Rows q, float scale, std::span<const float> weight, float eps,
                     Readers readers) {
-  give(readers);
-  attention_->run(pool_, layer, q.data, scale, acts_.row(0));
-  pool_.run(n_rows_, [&](size_t t) {
-    if (!weight.empty()) rms(acts_.row(t), weight, eps, acts_.row(t));
-    acts_.quantize(t);
+  Activations& acts = give(readers);
+  attention_->run(pool_, layer, q.data, scale, acts.row(0));
+  pool_.run(rows_.n, [&](size_t t) {
+    if (!weight.empty()) rms(acts.row(t), weight, eps, acts.row(t));
+    acts.quantize(t);
   });
 }
 
 void RowOps::glu(const Glu& activation, Rows gate, Rows up, std::span<const float> weight, float eps,
                  Readers readers) {
-  give(readers);
-  pool_.run(n_rows_, [&](size_t t) {
-    activation.function_(gate[t], up[t], gate.width, acts_.row(t));
-    if (!weight.empty()) rms(acts_.row(t), weight, eps, acts_.row(t));
-    acts_.quantize(t);
+  Activations& acts = give(readers);
+  pool_.run(given_->n, [&](size_t t) {
+    activation.function_(gate[t], up[t], gate.width, acts.row(t));
+    if (!weight.empty()) rms(acts.row(t), weight, eps, acts.row(t));
+    acts.quantize(t);
   });
 }
 

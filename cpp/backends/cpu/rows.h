@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "backends/cpu/attention.h"
+#include "backends/cpu/experts.h"
 #include "backends/cpu/kv.h"
 #include "backends/cpu/linear.h"
 #include "backends/cpu/rope.h"
@@ -70,6 +71,8 @@ class RowOps {
   size_t add_rotation(const RopeSpec& spec, std::span<const float> factors);
   /// Floats that blocks keep rows in during a pass: `temporary` (0, 1, 2 ...) is as wide as the widest asks.
   void want(size_t temporary, size_t width);
+  /// Rows choose experts in this way, and others.
+  void want_experts(const Routing& routing);
   /// Room for passes of n_rows rows times any of `layers`. kOutOfMemory.
   Status reserve(size_t n_rows, std::span<Linear* const> layers);
   /// Heads of attention over pages of this type, the same for all layers.
@@ -102,6 +105,12 @@ class RowOps {
             Readers readers);
   /// outs[i] = the readers[i] of the last operation with readers, times the rows given to them.
   void multiply(std::initializer_list<Rows> outs);
+  /// From the logits of the experts on, rows are slots: each row that the last norm() gave, once for each of
+  /// its experts. They are given to the readers, of which only the slot's expert multiplies it, and so on
+  /// with glu() and multiply() until join_experts().
+  void choose_experts(const Routing& routing, Rows logits, Readers readers);
+  /// out = the sums over each row's experts, and rows are rows again.
+  void join_experts(Rows y, Rows out);
   /// Norms and rotates the heads of q and k; keeps k and v.
   void rotate_and_store(size_t layer, size_t rotation, const HeadNorms& norms, Rows q, Rows k, Rows v);
   /// Gives the readers the attention of q, with an RMS norm if `weight` is not empty.
@@ -112,11 +121,11 @@ class RowOps {
 
   /// out = rows first .. first + n - 1 of what the last norm() gave, times its only reader.
   void multiply(size_t first, size_t n, float* out) {
-    const Product product{readers_[0], out, readers_[0]->rows};
-    matmul(pool_, acts_, first, n, {&product, 1});
+    const Product product = Product::whole(*rows_.readers[0], first, n, out);
+    matmul(pool_, rows_.acts, {&product, 1});
   }
   /// What the last norm() gave, for a screen.
-  const Activations& activations() const { return acts_; }
+  const Activations& activations() const { return rows_.acts; }
 
  private:
   struct Rotation {
@@ -130,10 +139,17 @@ class RowOps {
     const Span* span;
     size_t position, n;
   };
+  /// What operations give to their readers.
+  struct Given {
+    size_t n = 0;
+    Activations acts;
+    Readers readers;
+  };
   /// Rows follow that these read until the next step: they must stay.
-  void give(Readers readers) {
-    readers_ = readers;
-    cpu::begin(acts_, readers);
+  Activations& give(Readers readers) {
+    given_->readers = readers;
+    cpu::begin(given_->acts, readers);
+    return given_->acts;
   }
   void rms(const float* x, std::span<const float> weight, float eps, float* y) const {
     rmsnorm_(x, weight.data(), weight.size(), eps, y);
@@ -146,13 +162,15 @@ class RowOps {
   std::vector<Rotation> rotations_;
   std::vector<size_t> widths_;
   std::vector<Buffer> temporaries_;
-  Activations acts_;
-  Readers readers_;
+  Given rows_, slots_;
+  Given* given_ = &rows_;
+  Routing widest_;  ///< Of all want_experts().
+  Slots experts_;
+  std::vector<Product> products_;
   std::unique_ptr<Attention> attention_;
   const KvType* kv_type_ = nullptr;
   size_t n_head_ = 0;
 
-  size_t n_rows_ = 0;
   std::vector<size_t> positions_;
   std::vector<StoreTask> store_tasks_;
 };

@@ -220,8 +220,8 @@ Status Screen::scan(const Activations& acts, size_t first, size_t n) {
                   a2 + rounding,
                   norm_x + a2};
   }
-  const Product product{&planes_[0].linear, coarse_.data(), rows};
-  matmul(pool_, planes_[0].acts, 0, 2 * n, {&product, 1});
+  const Product product = Product::whole(planes_[0].linear, 0, 2 * n, coarse_.data());
+  matmul(pool_, planes_[0].acts, {&product, 1});
   return {};
 }
 

@@ -56,18 +56,25 @@ Result<const formats::Format*> Loader::matrix_format(const GgufTensor& t) const 
   return f;
 }
 
-Status Loader::plan(const cpu::TermKind& kind, const std::string& name, size_t rows, size_t depth,
-                    std::initializer_list<Part> parts) {
+Status Loader::plan(const cpu::TermKind& kind, const std::string& name, size_t depth,
+                    std::initializer_list<Part> parts, size_t n_experts) {
+  size_t rows = 0;
+  for (const Part& p : parts) rows += p.rows;
   Plan whole{&kind, nullptr, {}, {}, nullptr};
   for (size_t i = 0; i < kind.tensors.size(); i++) {
-    STERNA_ASSIGN(const GgufTensor* t, find(name + kind.tensors[i], kind.shape(i, rows, depth), i > 0));
+    const auto [elements, n_rows] = kind.shape(i, rows / n_experts, depth);
+    const uint64_t shape[] = {elements, n_rows, n_experts};
+    STERNA_ASSIGN(const GgufTensor* t,
+                  find(name + kind.tensors[i], std::span(shape).first(n_experts > 1 ? 3 : 2), i > 0));
     if (!t) return {};
     STERNA_ASSIGN(const formats::Format* f, matrix_format(*t));
     if (parts.size() > 1 && f->tail_bytes)
       return error(t->name, "a fused matrix of type " + t->format + " is not implemented",
                    Code::kUnsupported);
     whole.tensors.push_back(t);
-    whole.sources.push_back({f, t->data, t->shape.size() > 1 ? t->shape[1] : 1, t->shape[0], f});
+    size_t n_source = 1;
+    for (size_t d = 1; d < t->shape.size(); d++) n_source *= t->shape[d];
+    whole.sources.push_back({f, t->data, n_source, t->shape[0], f});
   }
   if (!kind.accepts(whole.sources)) return {};
   size_t first = 0;
@@ -86,8 +93,7 @@ Status Loader::matrices(const std::string& name, size_t depth, std::initializer_
   size_t rows = 0;
   for (const Part& p : parts) rows += p.rows;
   const size_t n_plans = plans_.size();
-  for (const cpu::TermKind* kind : cpu::term_kinds())
-    STERNA_RETURN_IF_ERROR(plan(*kind, name, rows, depth, parts));
+  for (const cpu::TermKind* kind : cpu::term_kinds()) STERNA_RETURN_IF_ERROR(plan(*kind, name, depth, parts));
   if (plans_.size() == n_plans) return error(name + ".weight", "is missing");
   std::vector<float> bias, scale;
   STERNA_RETURN_IF_ERROR(vector(name + ".bias", rows, bias_required, bias));
@@ -101,6 +107,20 @@ Status Loader::matrices(const std::string& name, size_t depth, std::initializer_
     l.scale = scale.empty() ? 1.0f : scale[0], l.bias = bias.empty() ? nullptr : p.to->bias.data();
     first += p.rows;
   }
+  return {};
+}
+
+Status Loader::experts(const std::string& name, size_t n_experts, size_t rows, size_t depth, Matrix& to) {
+  const size_t n_plans = plans_.size();
+  for (const cpu::TermKind* kind : cpu::term_kinds())
+    if (kind->tensors.size() == 1)
+      STERNA_RETURN_IF_ERROR(plan(*kind, name, depth, {{&to, n_experts * rows}}, n_experts));
+  if (plans_.size() == n_plans) return error(name + ".weight", "is missing");
+  constexpr size_t kPanel = 16;  // the rows of a panel must not be of two experts
+  if (rows % kPanel)
+    return error(name + ".weight", "experts of " + std::to_string(rows) + " rows, expected a multiple of 16",
+                 Code::kUnsupported);
+  to.linear.rows = n_experts * rows, to.linear.depth = depth, to.linear.n_experts = n_experts;
   return {};
 }
 

@@ -64,6 +64,8 @@ class Loader {
   /// The same for a tensor that holds the rows of several, one after the other.
   Status matrices(const std::string& name, size_t depth, std::initializer_list<Part> parts,
                   bool bias_required);
+  /// The same for one of three dimensions: n_experts matrices (rows x depth), without biases.
+  Status experts(const std::string& name, size_t n_experts, size_t rows, size_t depth, Matrix& to);
   Result<const formats::Format*> matrix_format(const GgufTensor& t) const;
 
   /// Packs what was planned into `storage`. `progress` (may be empty) gets 0..1; false cancels (kCancelled).
@@ -79,8 +81,8 @@ class Loader {
   Status error(const std::string& tensor, const std::string& what, Code code = Code::kCorrupt) const;
 
  private:
-  Status plan(const cpu::TermKind& kind, const std::string& name, size_t rows, size_t depth,
-              std::initializer_list<Part> parts);
+  Status plan(const cpu::TermKind& kind, const std::string& name, size_t depth,
+              std::initializer_list<Part> parts, size_t n_experts = 1);
 
   const GgufFile& file_;
   cpu::RowOps& ops_;

@@ -216,8 +216,8 @@ Result<DecoderSpec> read_spec(const GgufFile& file, const SpecOptions& options) 
   STERNA_RETURN_IF_ERROR(read_window(file, r, s));
   if (file.find(r.key("pooling_type")))
     s.warnings.push_back("this is an embedding model (pooling_type); it is run as a language model");
-  STERNA_RETURN_IF_ERROR(refuse_foreign_keys(file, arch, s));
   STERNA_RETURN_IF_ERROR(entry->configure(file, options, s));
+  STERNA_RETURN_IF_ERROR(refuse_foreign_keys(file, arch, s));
   return s;
 }
 

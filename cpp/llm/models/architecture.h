@@ -24,8 +24,11 @@ Result<DecoderSpec> read_spec(const GgufFile& file, const SpecOptions& options);
 /// one that is not known.
 Status refuse_foreign_keys(const GgufFile& file, const std::string& arch, DecoderSpec& spec);
 
+/// Reads what makes the FFN blocks mixtures of experts, which is required. kCorrupt, kUnsupported.
+Status read_experts(const GgufFile& file, DecoderSpec& spec);
+
 /// What an architecture adds to the common hyper-parameters already in `spec`.
 using Configure = Status(const GgufFile& file, const SpecOptions& options, DecoderSpec& spec);
-Configure configure_llama, configure_bitnet, configure_qwen2, configure_qwen3;
+Configure configure_llama, configure_bitnet, configure_qwen2, configure_qwen3, configure_qwen3moe;
 
 }  // namespace sterna::models

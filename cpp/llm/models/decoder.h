@@ -28,6 +28,7 @@ struct DecoderSpec {
   float attention_scale = 0;
   cpu::RopeSpec rope;
   const char* activation = "silu";  ///< A name that cpu::Glu knows.
+  cpu::Routing experts;             ///< FFN blocks are mixtures of them, each of n_ff, if there are any.
   bool sub_norms = false;           ///< attn_sub_norm before Wo, ffn_sub_norm before Wdown (BitNet).
   bool qk_norms = false;            ///< Per-head RMS of q and k before RoPE (Qwen3).
   bool qkv_bias = false;            ///< Required biases of q, k and v (Qwen2); elsewhere biases are optional.

@@ -7,6 +7,7 @@
 #include "llm/blocks/attention.h"
 #include "llm/blocks/ffn.h"
 #include "llm/blocks/loader.h"
+#include "llm/blocks/moe.h"
 #include "llm/models/decoder.h"
 
 namespace sterna::models {
@@ -71,9 +72,11 @@ class Decoder::Load {
                                           .qk_norms = s.qk_norms,
                                           .qkv_bias = s.qkv_bias};
     const blocks::FfnSpec ffn{s.n_embd, s.n_ff, s.eps, s.activation, s.sub_norms};
+    const blocks::MoeSpec moe{s.n_embd, s.n_ff, s.eps, s.activation, s.experts};
     for (size_t i = 0; i < s.n_layer; i++) {
       STERNA_RETURN_IF_ERROR(add(blocks::Attention::load(loader_, i, attention)));
-      STERNA_RETURN_IF_ERROR(add(blocks::Ffn::load(loader_, i, ffn)));
+      STERNA_RETURN_IF_ERROR(
+          add(s.experts.n_experts ? blocks::Moe::load(loader_, i, moe) : blocks::Ffn::load(loader_, i, ffn)));
     }
     d_.kv_type_ = cpu::make_kv_type(options_.kv_type, {s.n_head_kv, s.head_dim});
     d_.ops_.set_attention(*d_.kv_type_, s.n_head);

@@ -116,6 +116,10 @@ constexpr std::string_view kKnown[] = {
     "rope.scaling.yarn_beta_slow",
 };
 
+/// Keys that read_experts() reads.
+constexpr std::string_view kOfExperts[] = {"expert_count", "expert_used_count", "expert_feed_forward_length",
+                                           "expert_weights_scale", "expert_gating_func"};
+
 /// Whether a value, or each of an array, is 0, false, "" or `neutral`.
 struct IsNeutral {
   double neutral;
@@ -149,6 +153,9 @@ Status refuse_foreign_keys(const GgufFile& file, const std::string& arch, Decode
   for (const GgufKey& key : file.keys()) {
     if (!key.name.starts_with(arch + ".")) continue;
     const std::string_view name = std::string_view(key.name).substr(arch.size() + 1);
+    if (spec.experts.n_experts &&
+        std::find(std::begin(kOfExperts), std::end(kOfExperts), name) != std::end(kOfExperts))
+      continue;
     const Foreign* foreign = find(kForeign, name);
     if (!foreign) foreign = find(of_spec, name);
     if (foreign && !std::visit(IsNeutral{foreign->neutral}, key.value))

@@ -86,6 +86,13 @@ MODELS = {
         Shape(arch="qwen3", n_ff=256, head_dim=64, rope_base=1e6, **SMALL),
         qwen, [["Q1_0"] * 7] * 2, "Q1_0", None,
     ),
+    "mini-qwen3moe": (
+        Shape(arch="qwen3moe", n_ff=64, head_dim=32, rope_base=1e6, n_expert=8, n_expert_used=3, **SMALL),
+        qwen,
+        [["Q8_0", "Q8_0", "Q8_0", "Q8_0", "Q4_0", "Q4_0", "Q8_0"],
+         ["Q8_0", "Q8_0", "Q8_0", "Q8_0", "Q2_0", "F16", "Q2_0"]],
+        "Q8_0", None,
+    ),
     "mini-spm": (
         Shape(arch="llama", n_ff=160, head_dim=32, rope_base=1e4, **SMALL),
         spm_tokenizer, [["Q4_0"] * 7] * 2, "Q8_0", None,
@@ -100,7 +107,7 @@ def make(name: str) -> None:
         if not tensor.startswith("blk."):
             return embedding if tensor == "token_embd.weight" else output
         _, layer, part, _ = tensor.split(".")
-        return layers[int(layer)][PARTS.index(part)]
+        return layers[int(layer)][PARTS.index(part.removesuffix("_exps"))]
 
     w = GgufWriter()
     build_model(w, shape, name, format_of, seed=1)

@@ -187,6 +187,20 @@ class Model:
         p = np.exp(scores - scores.max(-1, keepdims=True))
         return np.einsum("hij,jhd->ihd", p / p.sum(-1, keepdims=True), v).reshape(n, -1)
 
+    def experts(self, x: np.ndarray, b: str) -> np.ndarray:
+        """A mixture of experts, token by token; the weights of the chosen ones sum to 1."""
+        p = self.linear(x, b + "ffn_gate_inp")
+        p = np.exp(p - p.max(-1, keepdims=True))
+        p /= p.sum(-1, keepdims=True)
+        gate, up, down = (self.weights[f"{b}ffn_{part}_exps.weight"] for part in ("gate", "up", "down"))
+        out = np.zeros_like(x)
+        for t, row in enumerate(x):
+            chosen = np.argsort(-p[t], kind="stable")[: self.key("expert_used_count")]
+            for e in chosen:
+                g = gate[e] @ row
+                out[t] += p[t, e] / p[t, chosen].sum() * (down[e] @ (g / (1 + np.exp(-g)) * (up[e] @ row)))
+        return out
+
     def logits(self, tokens) -> np.ndarray:
         """[tokens, vocabulary], every position."""
         h = self.weights["token_embd.weight"][np.asarray(tokens)]
@@ -197,6 +211,9 @@ class Model:
                 o = self.norm(o, b + "attn_sub_norm.weight")
             h = h + self.linear(o, b + "attn_output")
             x = self.norm(h, b + "ffn_norm.weight")
+            if b + "ffn_gate_inp.weight" in self.weights:
+                h = h + self.experts(x, b)
+                continue
             gate, up = self.linear(x, b + "ffn_gate"), self.linear(x, b + "ffn_up")
             act = np.maximum(gate, 0) ** 2 if self.arch.startswith("bitnet-") else gate / (1 + np.exp(-gate))
             f = act * up

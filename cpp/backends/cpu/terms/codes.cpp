@@ -39,7 +39,7 @@ class Codes : public Term {
   bool prepares(size_t n) const override { return looks_up_[token_case(n * spec_.planes())]; }
 
   void prepare(ThreadPool& pool, Activations& acts, size_t first, size_t n) const override {
-    if (prepares(n)) acts.make_tables(pool, form_, layout_.spec.bits, first, n);
+    acts.make_tables(pool, form_, layout_.spec.bits, first, n);
   }
 
   void multiply(const Activations& acts, size_t first, size_t n, size_t row, size_t n_rows, float* out,

@@ -35,9 +35,10 @@ class Term {
   size_t form() const { return form_; }
   /// Asks for it, for at most n_rows rows, and takes the memory that it needs itself. kOutOfMemory.
   virtual Status bind(Activations& acts, size_t n_rows) = 0;
-  /// Whether prepare() does anything for n rows; then it is called for at most kTokenBlock rows at a time.
+  /// Whether products with n rows at once are faster after prepare().
   virtual bool prepares(size_t n) const = 0;
-  /// What all rows of the matrix need of rows first .. first + n - 1, before they are multiplied.
+  /// What all rows of the matrix need of rows first .. first + n - 1 (at most kTokenBlock), if there is
+  /// anything, before all or some of them are multiplied.
   virtual void prepare(ThreadPool& pool, Activations& acts, size_t first, size_t n) const = 0;
   /// Rows row .. row + n_rows - 1 (row a multiple of `unit`) times rows first .. first + n - 1 (at most
   /// kTokenBlock) of the activations, by the calling thread: out[i * stride + r], i and r from 0.
