@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const auto threads = Threads::create(1);
   using Screen = head::HeadOptions::Screen;
   const head::HeadOptions head{size % 2 ? Screen::kOn : Screen::kOff, 0};
-  auto decoder = models::Decoder::load(file.value(), spec.value(), threads.value(), {4, "f16", head}, {});
+  auto decoder = models::Decoder::load(file.value(), spec.value(), threads.value(), {4, 64, "f16", head}, {});
   if (!decoder.ok()) return 0;
   models::Decoder& d = *decoder.value();
   const std::vector<int32_t> tokens = {0, int32_t(d.n_vocab() - 1), 0};

@@ -146,8 +146,7 @@ def test_yarn(tmp_path: Path) -> None:
     ("file", "message"),
     [
         (rope("yarn", factor=4, yarn_log_multiplier=0.1), "yarn_log_multiplier"),
-        (rope("longrope"), "rope.scaling.type', got 'longrope'"),
-        (rope("longrope", factor=4), "rope.scaling.type', got 'longrope'"),
+        (rope("su"), "rope.scaling.type', got 'su', expected none, linear, yarn or longrope"),
     ],
 )
 def test_other_rotary_embeddings(tmp_path: Path, file: Gguf, message: str) -> None:
@@ -163,7 +162,7 @@ def test_no_scale_of_attention(tmp_path: Path) -> None:
 # --- other keys -------------------------------------------------------------------------------------------
 
 NUMBERS = {
-    "expert_count": 8,
+    "expert_shared_count": 1,
     "expert_used_count": 2,
     "expert_weights_scale": 2.5,
     "nextn_predict_layers": 1,
@@ -243,3 +242,64 @@ def test_attention_window(tmp_path: Path) -> None:
         load(file, tmp_path, n_ctx=25)
     with load(file.set_u32("llama.attention.sliding_window", 0), tmp_path, n_ctx=0) as model:
         assert model.info.n_ctx == 256 and model.info.warnings == []
+
+
+# --- longrope ---------------------------------------------------------------------------------------------
+
+
+def longrope(**values: float) -> Gguf:
+    file = rope("longrope", **values).set_u32("llama.rope.scaling.original_context_length", 32)
+    file.tensors.append(floats("rope_factors_short.weight", HEAD_DIM // 2, 2.0))
+    file.tensors.append(floats("rope_factors_long.weight", HEAD_DIM // 2, 4.0))
+    return file
+
+
+def test_longrope(tmp_path: Path) -> None:
+    """Factors by the length of the context that is asked for, as in llama.cpp; `factor` changes nothing."""
+    for n_ctx, divisor in ((32, 2.0), (33, 4.0)):
+        want = mini()
+        want.tensors.append(floats("rope_freqs.weight", HEAD_DIM // 2, divisor))
+        with load(want, tmp_path, n_ctx=n_ctx) as model:
+            expected = model.forward(PROMPT)
+        for file in (longrope(), longrope(factor=32)):
+            with load(file, tmp_path, n_ctx=n_ctx) as model:
+                np.testing.assert_array_equal(model.forward(PROMPT), expected)
+    twice = logits(longrope(attn_factor=2), tmp_path)
+    np.testing.assert_array_equal(twice, logits(with_scores_times(longrope(), 4), tmp_path))
+
+
+def test_longrope_needs_its_factors(tmp_path: Path) -> None:
+    for name in ("short", "long"):
+        file = longrope()
+        file.tensors = [t for t in file.tensors if t.name != f"rope_factors_{name}.weight"]
+        with pytest.raises(ValueError, match=f"rope_factors_{name}.weight': is missing"):
+            load(file, tmp_path)
+    file = longrope()
+    file.tensor("rope_factors_long.weight").data = struct.pack("<f", 0) * (HEAD_DIM // 2)
+    with pytest.raises(ValueError, match="rope_factors_long.weight': got 0.0+, expected numbers above 0"):
+        load(file, tmp_path)
+
+
+def test_phi3_is_llama_with_fused_matrices(tmp_path: Path) -> None:
+    """Of a model without permuted rows: q, k, v and gate, up stacked."""
+    qwen = Gguf.read(MODELS / "mini-qwen2-q8_0.gguf")  # split-half pairs, biases
+    for t in qwen.tensors:
+        if t.name.endswith(".bias"):
+            t.data = bytes(len(t.data))
+    fused = Gguf(keys=[], tensors=[])
+    for name, type_id, value in qwen.keys:
+        name = name.decode() if isinstance(name, bytes) else name
+        value = string("phi3") if name == "general.architecture" else value
+        fused.keys.append((name.replace("qwen2.", "phi3."), type_id, value))
+    for t in qwen.tensors:
+        layer, part = t.name.split(".")[1:3] if t.name.startswith("blk.") else ("", "")
+        if t.name.endswith(".bias") or part in ("attn_k", "attn_v", "ffn_up"):
+            continue
+        parts = {"attn_q": ["attn_q", "attn_k", "attn_v"], "ffn_gate": ["ffn_gate", "ffn_up"]}.get(part)
+        if parts:
+            whole = [qwen.tensor(f"blk.{layer}.{p}.weight") for p in parts]
+            name = f"blk.{layer}.{'attn_qkv' if part == 'attn_q' else 'ffn_up'}.weight"
+            rows = sum(w.shape[1] for w in whole)
+            t = Tensor(name, [t.shape[0], rows], t.type_id, b"".join(w.data for w in whole))
+        fused.tensors.append(t)
+    np.testing.assert_array_equal(logits(fused, tmp_path), logits(qwen, tmp_path))

@@ -9,8 +9,13 @@ Result<std::unique_ptr<Block>> Ffn::load(Loader& loader, size_t layer, const Ffn
   STERNA_RETURN_IF_ERROR(loader.vector(p + "ffn_norm.weight", s.n_embd, true, b->norm_));
   if (s.sub_norm)
     STERNA_RETURN_IF_ERROR(loader.vector(p + "ffn_sub_norm.weight", s.n_ff, true, b->sub_norm_));
-  STERNA_RETURN_IF_ERROR(loader.matrix(p + "ffn_gate", s.n_ff, s.n_embd, b->gate_));
-  STERNA_RETURN_IF_ERROR(loader.matrix(p + "ffn_up", s.n_ff, s.n_embd, b->up_));
+  if (s.fused_gate_up) {
+    STERNA_RETURN_IF_ERROR(
+        loader.matrices(p + "ffn_up", s.n_embd, {{&b->gate_, s.n_ff}, {&b->up_, s.n_ff}}, false));
+  } else {
+    STERNA_RETURN_IF_ERROR(loader.matrix(p + "ffn_gate", s.n_ff, s.n_embd, b->gate_));
+    STERNA_RETURN_IF_ERROR(loader.matrix(p + "ffn_up", s.n_ff, s.n_embd, b->up_));
+  }
   STERNA_RETURN_IF_ERROR(loader.matrix(p + "ffn_down", s.n_embd, s.n_ff, b->down_));
   loader.ops().want(0, s.n_ff), loader.ops().want(1, s.n_ff);
   return std::unique_ptr<Block>(std::move(b));

@@ -16,6 +16,7 @@ struct FfnSpec {
   float eps = 0;
   const char* activation = "silu";  ///< A name that cpu::Glu knows.
   bool sub_norm = false;            ///< ffn_sub_norm before Wdown (BitNet).
+  bool fused_gate_up = false;       ///< The rows of Wgate, then those of Wup, in ffn_up (Phi-3).
 };
 
 class Ffn : public Block {

@@ -119,7 +119,7 @@ Result<std::shared_ptr<Runtime>> load(const std::string& path, const LoadOptions
   STERNA_ASSIGN(
       s->decoder,
       models::Decoder::load(file, std::move(spec), *threads,
-                            {std::min(size_t(o.n_batch), n_ctx), o.kv_type, head_options(o)}, o.progress));
+                            {std::min(size_t(o.n_batch), n_ctx), n_ctx, o.kv_type, head_options(o)}, o.progress));
   STERNA_RETURN_IF_ERROR(file.check_unchanged());
   if (s->tokenizer->size() > s->decoder->n_vocab())
     return Status(Code::kCorrupt, "[load] " + path + ": the tokenizer has " +

@@ -115,10 +115,15 @@ Status read_rope(const GgufFile& file, Reader& r, DecoderSpec& s) {
   if (!std::isfinite(factor) || factor < 0)
     return r.range("rope.scaling.factor", std::to_string(factor), "a finite number");
   STERNA_ASSIGN(const std::string type, file.get_string(r.key("rope.scaling.type"), "linear"));
-  if (type != "none" && type != "linear" && type != "yarn")
+  if (type != "none" && type != "linear" && type != "yarn" && type != "longrope")
     return Status(Code::kUnsupported, "[model] " + file.path() + ": key '" + r.key("rope.scaling.type") +
-                                          "', got '" + type + "', expected none, linear or yarn");
-  if (factor == 0 || type == "none") factor = 1;
+                                          "', got '" + type + "', expected none, linear, yarn or longrope");
+  if (type == "longrope") {
+    s.n_ctx_short = s.n_ctx_train;
+    STERNA_RETURN_IF_ERROR(
+        r.count("rope.scaling.original_context_length", 1, size_t(1) << 30, &s.n_ctx_short));
+  }
+  if (factor == 0 || type == "none" || type == "longrope") factor = 1;
   s.rope.freq_scale = 1 / factor;
   return read_yarn(file, r, type == "yarn", s);
 }

@@ -23,11 +23,13 @@ namespace sterna::models {
 
 struct DecoderSpec {
   size_t n_layer = 0, n_embd = 0, n_ff = 0, n_head = 0, n_head_kv = 0, head_dim = 0, n_ctx_train = 0;
+  size_t n_ctx_short = 0;         ///< Longrope: other rotary factors for contexts that are longer; 0: none.
   size_t n_ctx_max = ~size_t(0);  ///< Beyond it the graph would be another one.
   float eps = 0;
   float attention_scale = 0;
   cpu::RopeSpec rope;
   const char* activation = "silu";  ///< A name that cpu::Glu knows.
+  bool fused_gate_up = false;       ///< Gate and up in one matrix, ffn_up (Phi-3).
   cpu::Routing experts;             ///< FFN blocks are mixtures of them, each of n_ff, if there are any.
   bool sub_norms = false;           ///< attn_sub_norm before Wo, ffn_sub_norm before Wdown (BitNet).
   bool qk_norms = false;            ///< Per-head RMS of q and k before RoPE (Qwen3).
@@ -47,7 +49,7 @@ struct Pass {
 class Decoder {
  public:
   struct Options {
-    size_t n_batch;
+    size_t n_batch, n_ctx;
     std::string_view kv_type;  ///< A checked name.
     head::HeadOptions head = {};
   };

@@ -54,13 +54,25 @@ class Decoder::Load {
     return {};
   }
 
+  /// Those of the context's length, if there are several.
+  Result<std::vector<float>> rotary_factors() {
+    const DecoderSpec& s = d_.spec_;
+    const auto read = [&](const char* name, bool required) -> Result<std::vector<float>> {
+      std::vector<float> factors;
+      STERNA_RETURN_IF_ERROR(loader_.vector(name, s.rope.n_rot / 2, required, factors));
+      for (const float f : factors)
+        if (!(f > 0)) return loader_.error(name, "got " + std::to_string(f) + ", expected numbers above 0");
+      return factors;
+    };
+    if (s.n_ctx_short == 0) return read("rope_freqs.weight", false);
+    STERNA_ASSIGN(std::vector<float> within, read("rope_factors_short.weight", true));
+    STERNA_ASSIGN(std::vector<float> beyond, read("rope_factors_long.weight", true));
+    return options_.n_ctx > s.n_ctx_short ? std::move(beyond) : std::move(within);
+  }
+
   Status layers() {
     const DecoderSpec& s = d_.spec_;
-    std::vector<float> factors;
-    STERNA_RETURN_IF_ERROR(loader_.vector("rope_freqs.weight", s.rope.n_rot / 2, false, factors));
-    for (float f : factors)
-      if (!(f > 0))
-        return loader_.error("rope_freqs.weight", "got " + std::to_string(f) + ", expected numbers above 0");
+    STERNA_ASSIGN(const std::vector<float> factors, rotary_factors());
     const blocks::AttentionSpec attention{.n_embd = s.n_embd,
                                           .n_head = s.n_head,
                                           .n_head_kv = s.n_head_kv,
@@ -71,7 +83,7 @@ class Decoder::Load {
                                           .sub_norm = s.sub_norms,
                                           .qk_norms = s.qk_norms,
                                           .qkv_bias = s.qkv_bias};
-    const blocks::FfnSpec ffn{s.n_embd, s.n_ff, s.eps, s.activation, s.sub_norms};
+    const blocks::FfnSpec ffn{s.n_embd, s.n_ff, s.eps, s.activation, s.sub_norms, s.fused_gate_up};
     const blocks::MoeSpec moe{s.n_embd, s.n_ff, s.eps, s.activation, s.experts};
     for (size_t i = 0; i < s.n_layer; i++) {
       STERNA_RETURN_IF_ERROR(add(blocks::Attention::load(loader_, i, attention)));
