@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sterna
-from gguf_writer import Gguf, Tensor
+from gguf_writer import Gguf, Tensor, string
 
 MODELS = Path(__file__).resolve().parents[1] / "data" / "models"
 PROMPT = [1, 300, 270, 265, 290, 30]
@@ -95,3 +95,32 @@ def test_inspect_names_the_kernel(tmp_path: Path) -> None:
         kernels = {t.name: t.kernel for t in model.tensors()}
     assert kernels["blk.0.ffn_gate_inp.weight"].startswith("fgemm_f32")
     assert kernels["blk.0.ffn_up_exps.weight"].startswith("qgemm_")
+
+
+def test_olmoe_norms_all_heads_together(tmp_path: Path) -> None:
+    """Equal to qwen3moe where a head is all heads, and the weights are made to sum to 1."""
+
+    def one_head(arch: str) -> Gguf:
+        file = Gguf(keys=[], tensors=[])
+        for name, type_id, value in mixture().keys:
+            name = name.decode() if isinstance(name, bytes) else name
+            value = string(arch) if name == "general.architecture" else value
+            file.keys.append((name.replace("qwen3moe.", f"{arch}."), type_id, value))
+        file.set_u32(f"{arch}.attention.head_count", 2).set_u32(f"{arch}.attention.head_count_kv", 1)
+        file.set_u32(f"{arch}.attention.key_length", 64).set_u32(f"{arch}.attention.value_length", 64)
+        file.set_u32(f"{arch}.rope.dimension_count", 64)
+        file.set_u32(f"{arch}.expert_used_count", 8)  # all of them: their probabilities sum to 1
+        for t in mixture().tensors:
+            if t.name.endswith(("attn_q_norm.weight", "attn_k_norm.weight")):
+                heads = 2 if arch == "olmoe" and "attn_q" in t.name else 1
+                t.shape, t.data = [64 * heads], struct.pack("<f", 1.0) * 64 * heads
+            if t.name.endswith("attn_q.weight"):  # both heads alike: the mean square of both is that of one
+                t.data = t.data[: len(t.data) // 2] * 2
+            file.tensors.append(t)
+        return file
+
+    with load(one_head("qwen3moe"), tmp_path) as model:
+        want = model.forward(PROMPT)
+    with load(one_head("olmoe"), tmp_path) as model:
+        got = model.forward(PROMPT)
+    np.testing.assert_allclose(got, want, atol=1e-2 * want.std())

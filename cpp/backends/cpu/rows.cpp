@@ -169,12 +169,14 @@ void RowOps::rotate_and_store(size_t layer, size_t rotation, const HeadNorms& no
   const size_t hd = kv_type_->shape().head_dim, half = r.spec.n_rot / 2;
   const auto row = [&](const Span& s, size_t p) {
     const size_t t = s.first + p - s.position;
-    const auto rotate = [&](float* x, std::span<const float> norm) {
-      if (!norm.empty()) rms(x, norm, norms.eps, x);
-      r.rope(x, r.cos.as<float>() + t * half, r.sin.as<float>() + t * half, r.spec.n_rot);
+    const auto rotate = [&](float* x, size_t n_heads, std::span<const float> norm) {
+      for (size_t i = 0; i * norm.size() < n_heads * hd && !norm.empty(); i++)
+        rms(x + i * norm.size(), norm, norms.eps, x + i * norm.size());
+      for (size_t i = 0; i < n_heads; i++)
+        r.rope(x + i * hd, r.cos.as<float>() + t * half, r.sin.as<float>() + t * half, r.spec.n_rot);
     };
-    for (size_t i = 0; i < n_head_; i++) rotate(q[t] + i * hd, norms.q);
-    for (size_t i = 0; i < kv_type_->shape().n_heads; i++) rotate(k[t] + i * hd, norms.k);
+    rotate(q[t], n_head_, norms.q);
+    rotate(k[t], kv_type_->shape().n_heads, norms.k);
     kv_type_->store(s.states[layer].page(p / kPagePositions), p % kPagePositions, k[t], v[t]);
   };
   pool_.run(store_tasks_.size(), [&](size_t i) {

@@ -55,7 +55,7 @@ struct Embedding {
   float scale = 1;
 };
 
-/// Norms of the heads of q and k before their rotation; none if empty.
+/// Norms of q and k before their rotation: of each head, or of all of them together; none if empty.
 struct HeadNorms {
   std::span<const float> q, k;
   float eps = 0;

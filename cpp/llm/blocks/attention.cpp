@@ -9,9 +9,11 @@ Result<std::unique_ptr<Block>> Attention::load(Loader& loader, size_t layer, con
   const size_t q = s.n_head * s.head_dim, kv = s.n_head_kv * s.head_dim;
   STERNA_RETURN_IF_ERROR(loader.vector(p + "attn_norm.weight", s.n_embd, true, b->norm_));
   if (s.sub_norm) STERNA_RETURN_IF_ERROR(loader.vector(p + "attn_sub_norm.weight", q, true, b->sub_norm_));
-  if (s.qk_norms) {
-    STERNA_RETURN_IF_ERROR(loader.vector(p + "attn_q_norm.weight", s.head_dim, true, b->q_norm_));
-    STERNA_RETURN_IF_ERROR(loader.vector(p + "attn_k_norm.weight", s.head_dim, true, b->k_norm_));
+  if (s.qk_norms != QkNorms::kNone) {
+    const bool whole = s.qk_norms == QkNorms::kWhole;
+    STERNA_RETURN_IF_ERROR(loader.vector(p + "attn_q_norm.weight", whole ? q : s.head_dim, true, b->q_norm_));
+    STERNA_RETURN_IF_ERROR(
+        loader.vector(p + "attn_k_norm.weight", whole ? kv : s.head_dim, true, b->k_norm_));
   }
   STERNA_RETURN_IF_ERROR(b->load_qkv(loader, p));
   STERNA_RETURN_IF_ERROR(loader.matrix(p + "attn_output", s.n_embd, q, b->o_));

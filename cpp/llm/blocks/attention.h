@@ -1,4 +1,4 @@
-// The attention block: q,k,v = W RMS(x) (+ bias); [per-head RMS of q,k]; RoPE; o = attention; [o = RMS(o)];
+// The attention block: q,k,v = W RMS(x) (+ bias); [RMS of q,k]; RoPE; o = attention; [o = RMS(o)];
 // Wo o.
 #pragma once
 
@@ -12,12 +12,15 @@
 
 namespace sterna::blocks {
 
+/// RMS norms of q and k before their rotation: of each head alike (Qwen3), or of all heads together (OLMo).
+enum class QkNorms { kNone, kHeads, kWhole };
+
 struct AttentionSpec {
   size_t n_embd = 0, n_head = 0, n_head_kv = 0, head_dim = 0;
   float eps = 0, scale = 0;
   size_t rotation = 0;    ///< Of RowOps.
   bool sub_norm = false;  ///< attn_sub_norm before Wo (BitNet).
-  bool qk_norms = false;  ///< Per-head RMS of q and k before RoPE (Qwen3).
+  QkNorms qk_norms = QkNorms::kNone;
   bool qkv_bias = false;  ///< Required biases of q, k and v (Qwen2); elsewhere biases are optional.
 };
 

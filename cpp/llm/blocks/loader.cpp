@@ -8,9 +8,9 @@
 
 namespace sterna::blocks {
 
-std::string shape_text(std::span<const uint64_t> shape) {
+std::string shape_text(std::span<const uint64_t> shape, const char* zero) {
   std::string s = "[";
-  for (uint64_t n : shape) s += (s.size() > 1 ? ", " : "") + std::to_string(n);
+  for (uint64_t n : shape) s += (s.size() > 1 ? ", " : "") + (n ? std::to_string(n) : zero);
   return s + "]";
 }
 
@@ -26,10 +26,11 @@ Result<const GgufTensor*> Loader::find(const std::string& name, std::span<const 
     return t;
   }
   std::vector<uint64_t> ne = t->shape;
+  ne.resize(std::max(ne.size(), shape.size()), 1);
   while (ne.size() > shape.size() && ne.back() == 1) ne.pop_back();
   const auto fits = [](uint64_t got, uint64_t expected) { return got == expected || expected == 0; };
   if (!std::equal(ne.begin(), ne.end(), shape.begin(), shape.end(), fits))
-    return error(name, "shape, got " + shape_text(t->shape) + ", expected " + shape_text(shape));
+    return error(name, "shape, got " + shape_text(t->shape) + ", expected " + shape_text(shape, "any"));
   used_.insert(name);
   return t;
 }
@@ -76,13 +77,20 @@ Status Loader::plan(const cpu::TermKind& kind, const std::string& name, size_t d
     for (size_t d = 1; d < t->shape.size(); d++) n_source *= t->shape[d];
     whole.sources.push_back({f, t->data, n_source, t->shape[0], f});
   }
-  if (!kind.accepts(whole.sources)) return {};
+  if (!kind.accepts(whole.sources)) {
+    if (kind.tensors.size() == 1) return {};  // it is another kind's
+    return error(whole.tensors[0]->name, "type " + whole.tensors[0]->format + " of " + kind.name,
+                 Code::kUnsupported);
+  }
   size_t first = 0;
   for (const Part& p : parts) {
     Plan& plan = plans_.emplace_back(whole);
     plan.to = p.to;
-    for (cpu::TensorRows& s : plan.sources)
-      if (s.rows == rows) s.data += first * formats::row_bytes(*s.stored, s.depth), s.rows = p.rows;
+    for (size_t i = 0; i < plan.sources.size(); i++) {
+      cpu::TensorRows& s = plan.sources[i];
+      if (kind.shape(i, rows, depth)[1] == rows)  // not one that all parts share
+        s.data += first * formats::row_bytes(*s.stored, s.depth), s.rows = p.rows;
+    }
     first += p.rows;
   }
   return {};
@@ -124,6 +132,11 @@ Status Loader::experts(const std::string& name, size_t n_experts, size_t rows, s
   return {};
 }
 
+Loader::Plan& Loader::weight_of(const Matrix& to) {
+  return *std::find_if(plans_.begin(), plans_.end(),
+                       [&](const Plan& p) { return p.to == &to && p.kind->tensors.data() == cpu::kWeight; });
+}
+
 Status Loader::pack(Buffer& storage, const std::function<bool(float)>& progress) {
   uint64_t total = 0, done = 0;
   const auto bytes = [](const Plan& p) { return round_up(p.kind->bytes(p.sources), 64); };
@@ -140,7 +153,7 @@ Status Loader::pack(Buffer& storage, const std::function<bool(float)>& progress)
     p.to->linear.terms.push_back(std::move(term.value()));
     for (const cpu::TensorRows& s : p.sources)
       take({s.data, s.rows * formats::row_bytes(*s.stored, s.depth)});
-    if (&p != &plans_.back())  // screening reads the output matrix again
+    if (p.to != plans_.back().to)  // screening reads the output matrix again
       for (const GgufTensor* t : p.tensors) file_.release(*t);
     done += bytes(p);
   }

@@ -75,7 +75,9 @@ class Loader {
   void take(std::span<const uint8_t> bytes) { fingerprint_ = mix(fingerprint_, ops_.fingerprint(bytes)); }
   uint64_t fingerprint() const { return fingerprint_; }
 
-  std::vector<Plan>& plans() { return plans_; }
+  /// The plan of the tensor that `to` is made of, besides what other terms it may have.
+  Plan& weight_of(const Matrix& to);
+  const Plan& weight_of(const Matrix& to) const { return const_cast<Loader*>(this)->weight_of(to); }
   const std::vector<Plan>& plans() const { return plans_; }
   bool used(const std::string& name) const { return used_.count(name) != 0; }
   Status error(const std::string& tensor, const std::string& what, Code code = Code::kCorrupt) const;
@@ -92,6 +94,6 @@ class Loader {
 };
 
 /// "[2, 3]"
-std::string shape_text(std::span<const uint64_t> shape);
+std::string shape_text(std::span<const uint64_t> shape, const char* zero = "0");
 
 }  // namespace sterna::blocks

@@ -11,7 +11,7 @@ Status Head::load(blocks::Loader& loader, const std::string& tensor, size_t n_em
   STERNA_RETURN_IF_ERROR(loader.vector("output_norm.weight", n_embd, true, norm_));
   STERNA_RETURN_IF_ERROR(loader.matrix(tensor, n_vocab, n_embd, matrix_));
   if (options.bits == 0) return {};
-  blocks::Loader::Plan& p = loader.plans().back();
+  blocks::Loader::Plan& p = loader.weight_of(matrix_);
   const formats::Format& f = *formats::by_name(options.bits == 8   ? "Q8_0"
                                                : options.bits == 6 ? "Q6_K"
                                                                    : "Q4_0");
@@ -26,7 +26,7 @@ Status Head::load(blocks::Loader& loader, const std::string& tensor, size_t n_em
 
 Status Head::screen(const blocks::Loader& loader, const HeadOptions& options) {
   using Choice = HeadOptions::Screen;
-  const blocks::Loader::Plan& p = loader.plans().back();
+  const blocks::Loader::Plan& p = loader.weight_of(matrix_);
   const cpu::TensorRows& rows = p.sources.back();
   const formats::CodeSpec& codes = rows.format->codes;
   const bool large = (codes.fold == Fold::kFloat || codes.bits >= 8) && rows.rows >= 16384 &&

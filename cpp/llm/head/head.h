@@ -30,7 +30,7 @@ class Head {
   Status screen(const blocks::Loader& loader, const HeadOptions& options);
 
   size_t n_vocab() const { return matrix_.linear.rows; }
-  const cpu::Linear& matrix() const { return matrix_.linear; }
+  const blocks::Matrix& matrix() const { return matrix_; }
   uint64_t screen_bytes() const { return screen_ ? screen_->bytes() : 0; }
 
  private:

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "backends/cpu/rows.h"
+#include "llm/blocks/attention.h"
 #include "llm/blocks/block.h"
 #include "llm/head/head.h"
 #include "sterna/gguf.h"
@@ -32,8 +33,8 @@ struct DecoderSpec {
   bool fused_gate_up = false;       ///< Gate and up in one matrix, ffn_up (Phi-3).
   cpu::Routing experts;             ///< FFN blocks are mixtures of them, each of n_ff, if there are any.
   bool sub_norms = false;           ///< attn_sub_norm before Wo, ffn_sub_norm before Wdown (BitNet).
-  bool qk_norms = false;            ///< Per-head RMS of q and k before RoPE (Qwen3).
-  bool qkv_bias = false;            ///< Required biases of q, k and v (Qwen2); elsewhere biases are optional.
+  blocks::QkNorms qk_norms = blocks::QkNorms::kNone;
+  bool qkv_bias = false;  ///< Required biases of q, k and v (Qwen2); elsewhere biases are optional.
   std::vector<std::string> warnings;
 };
 

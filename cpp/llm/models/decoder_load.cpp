@@ -124,9 +124,9 @@ class Decoder::Load {
   /// Rows of the embedding as in the file: those of the output matrix, if that holds the same, or a copy.
   Status keep_embedding() {
     const GgufTensor& t = *loader_.file().find_tensor("token_embd.weight");
-    const blocks::Loader::Plan& head = loader_.plans().back();
+    const blocks::Loader::Plan& head = loader_.weight_of(d_.head_.matrix());
     const size_t bytes = d_.n_vocab_ * formats::row_bytes(*d_.embedding_.format, d_.spec_.n_embd);
-    if (const uint8_t* rows = d_.head_.matrix().terms[0]->floats; rows && head.tensors[0] == &t) {
+    if (const uint8_t* rows = head.made->floats; rows && head.tensors[0] == &t) {
       d_.embedding_.rows = rows;
     } else {
       d_.embedding_copy_ = Buffer::allocate(bytes);
@@ -178,7 +178,7 @@ class Decoder::Load {
         if (std::find(p.tensors.begin(), p.tensors.end(), &t) == p.tensors.end()) continue;
         const cpu::Linear& l = p.to->linear;
         info.kernel = p.made->kernel, info.why = p.made->why;
-        if (&l != &d_.head_.matrix()) continue;
+        if (&l != &d_.head_.matrix().linear) continue;
         if (t.name == "token_embd.weight") info.why += "; also the output matrix";
         if (d_.head_.screen_bytes()) info.why += "; screened with two 4-bit planes";
       }

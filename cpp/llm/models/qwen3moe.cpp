@@ -5,7 +5,7 @@
 namespace sterna::models {
 
 Status configure_qwen3moe(const GgufFile& file, const SpecOptions&, DecoderSpec& spec) {
-  spec.qk_norms = true;
+  spec.qk_norms = blocks::QkNorms::kHeads;
   return read_experts(file, spec);
 }
 
