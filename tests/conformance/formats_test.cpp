@@ -102,16 +102,17 @@ std::vector<float> values_from_codes(const Format& f, const uint8_t* row, size_t
   auto d = exact<uint16_t>(blocks), m = exact<uint16_t>(s.has_min ? blocks : 0);
   auto sc = exact<int8_t>(subs);
   auto mn = exact<uint8_t>(s.has_min ? subs : 0);
+  auto d32 = exact<float>(s.f32_scales ? blocks : 0);
   f.unpack(row, n,
-           {codes.get(), blocks ? d.get() : nullptr, s.has_min ? m.get() : nullptr, subs ? sc.get() : nullptr,
-            mn.get()});
+           {codes.get(), blocks && !s.f32_scales ? d.get() : nullptr, s.has_min ? m.get() : nullptr,
+            subs ? sc.get() : nullptr, mn.get(), s.f32_scales ? d32.get() : nullptr});
   std::vector<float> out(n);
   bool in_range = true;
   for (size_t e = 0; e < n; ++e) {
     in_range &= codes[e] < (1u << s.bits);
     if (s.fold == Fold::kRow) in_range &= codes[e] <= 2;
     const int seen = s.codebook ? s.codebook[codes[e]] : codes[e];
-    double v = s.fold == Fold::kRow ? scale : f16_to_f32(d[e / s.block]);
+    double v = s.fold == Fold::kRow ? scale : s.f32_scales ? d32[e / s.block] : f16_to_f32(d[e / s.block]);
     if (s.fold == Fold::kSuper) v *= sc[e / s.sub];
     v *= s.mul * seen - s.zero;
     if (s.has_min && s.fold == Fold::kBlock) v += f16_to_f32(m[e / s.block]);

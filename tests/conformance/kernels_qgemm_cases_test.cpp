@@ -81,10 +81,8 @@ std::vector<QShape> qgemm_shapes(const QGemmVariant& v) {
       shapes.push_back({block * n, block, usual, false});
     }
     shapes.push_back({block * 3, block, other, false});
-    if (!super) {
-      shapes.push_back({block, block, usual, true});
-      shapes.push_back({block * 4, block, other, true});
-    }
+    shapes.push_back({block, block, usual, true});
+    shapes.push_back({block * 4, block, other, true});
   }
   for (size_t block : {64, 96, 544})
     if (!super) shapes.push_back({block == 544 ? 1088u : 576u, block, usual, false});
@@ -171,7 +169,7 @@ TEST_SUITE_BEGIN("kernels");
 
 TEST_CASE("reference qgemm is the product of the decoded matrices") {
   for (const char* name : {"w1_block", "w2_row", "w4m_block", "w4c_block", "w8_row", "w2m_super16",
-                           "w5m_super32", "w6_super16"}) {
+                           "w5m_super32", "w6_super16", "w3c_super16", "w4c_super32"}) {
     const QGemmVariant* v = kernels::qgemm_variant(name);
     REQUIRE(v);
     for (const QShape& s : qgemm_shapes(*v)) {
