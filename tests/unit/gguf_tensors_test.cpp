@@ -154,6 +154,7 @@ TEST_CASE("gguf: type ids") {
   };
   CHECK(opened_as(1, {3, 2}, 12) == "F16");
   CHECK(opened_as(16, {256, 2}, 132) == "IQ2_XXS");
+  CHECK(opened_as(18, {256, 2}, 196) == "IQ3_XXS");
   CHECK(opened_as(23, {256, 2}, 272) == "IQ4_XS");
   CHECK(opened_as(24, {3}, 3) == "I8");
   CHECK(opened_as(25, {3}, 6) == "I16");
