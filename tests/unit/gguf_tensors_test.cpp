@@ -154,13 +154,18 @@ TEST_CASE("gguf: type ids") {
   };
   CHECK(opened_as(1, {3, 2}, 12) == "F16");
   CHECK(opened_as(16, {256, 2}, 132) == "IQ2_XXS");
+  CHECK(opened_as(17, {256, 2}, 148) == "IQ2_XS");
   CHECK(opened_as(18, {256, 2}, 196) == "IQ3_XXS");
+  CHECK(opened_as(19, {256, 2}, 100) == "IQ1_S");
+  CHECK(opened_as(21, {256, 2}, 220) == "IQ3_S");
+  CHECK(opened_as(22, {256, 2}, 164) == "IQ2_S");
   CHECK(opened_as(23, {256, 2}, 272) == "IQ4_XS");
   CHECK(opened_as(24, {3}, 3) == "I8");
   CHECK(opened_as(25, {3}, 6) == "I16");
   CHECK(opened_as(26, {3}, 12) == "I32");
   CHECK(opened_as(27, {3}, 24) == "I64");
   CHECK(opened_as(28, {3}, 24) == "F64");
+  CHECK(opened_as(29, {256, 2}, 112) == "IQ1_M");
   CHECK(opened_as(30, {3}, 6) == "BF16");
   CHECK(opened_as(34, {256, 2}, 108) == "TQ1_0");
   CHECK(opened_as(35, {256, 2}, 132) == "TQ2_0");

@@ -125,7 +125,7 @@ DECODERS = {
     "Q5_K": decode_q5_k,
     "Q6_K": decode_q6_k,
     "IQ4_NL": lambda b: f16(b, 0) * IQ4_VALUES[nibbles(b[:, 2:])],
-    **{n: of_gguf(n) for n in ("IQ4_XS", "IQ3_XXS", "IQ2_XXS")},
+    **{n: of_gguf(n) for n in ("IQ4_XS", "IQ3_S", "IQ3_XXS", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S")},
     "MXFP4": of_gguf("MXFP4"),
     "TQ1_0": decode_tq1_0,
     "TQ2_0": lambda b: f16(b, 64) * (strided(b[:, :64], 2, 32) - 1),
