@@ -16,24 +16,23 @@ namespace sterna::formats {
 inline constexpr uint8_t kIq4Values[16] = {1,   24,  45,  63,  79,  93,  106, 118,
                                            129, 141, 153, 166, 181, 197, 217, 241};
 
-/// The codebook of codes m | negative << kBits: value number m, or its negative; plus 128.
+/// The codebook of codes m | negative << kBits: value number m, or its negative; plus kSmallZero.
 template <int kBits, size_t n>
 constexpr std::array<uint8_t, 16> signed_codebook(const int (&magnitudes)[n]) {
   static_assert(n <= 1 << kBits && kBits <= 3);
   std::array<uint8_t, 16> book;
-  book.fill(128);
+  book.fill(kSmallZero);
   for (size_t m = 0; m < n; ++m) {
-    book[m] = uint8_t(128 + magnitudes[m]);
-    book[m + (1 << kBits)] = uint8_t(128 - magnitudes[m]);
+    book[m] = uint8_t(kSmallZero + magnitudes[m]);
+    book[m + (1 << kBits)] = uint8_t(kSmallZero - magnitudes[m]);
   }
   return book;
 }
 
 inline constexpr auto kIq2Values = signed_codebook<2>({8, 25, 43});
 
-/// IQ1_S and IQ1_M: 8 * (t - 1) + 1 of code t and 8 * (t - 1) - 1 of code t + 4, plus 128.
-inline constexpr uint8_t kIq1Values[16] = {121, 129, 137, 128, 119, 127, 135, 128,
-                                           128, 128, 128, 128, 128, 128, 128, 128};
+/// IQ1_S and IQ1_M: 8 * (t - 1) + 1 of code t and 8 * (t - 1) - 1 of code t + 4, plus kSmallZero.
+inline constexpr uint8_t kIq1Values[16] = {57, 65, 73, 64, 55, 63, 71, 64, 64, 64, 64, 64, 64, 64, 64, 64};
 
 /// Sign bits of 8 elements in 7: the eighth makes the number of set bits even.
 inline uint8_t even_signs(uint32_t low7) { return uint8_t(low7 | (std::popcount(low7) & 1u) << 7); }

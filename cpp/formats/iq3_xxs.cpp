@@ -21,7 +21,7 @@ struct IQ3_XXS {
   static constexpr uint32_t kElems = 256, kBytes = 98;
   static constexpr CodeSpec kSpec{.fold = Fold::kSuper,
                                   .bits = 4,
-                                  .zero = 128,
+                                  .zero = kSmallZero,
                                   .block = kElems,
                                   .sub = 32,
                                   .codebook = kValues.data(),

@@ -73,7 +73,8 @@ const Packing packing::panels{
       pack_groups(l, source, pack_codes, panel);
     },
     [](const formats::CodeSpec& s) {
-      return kernels::QGemmVariant{s.bits, s.fold, s.sub, s.has_min, s.codebook != nullptr};
+      const bool codebook = s.codebook, small = codebook && s.zero == formats::kSmallZero;
+      return kernels::QGemmVariant{s.bits, s.fold, s.sub, s.has_min, codebook, small};
     },
 };
 

@@ -43,6 +43,7 @@ struct QGemmVariant {
   int sub = 0;  ///< kSuper: 16 or 32; else 0.
   bool has_min = false;
   bool codebook = false;  ///< Codes pass through a 16-byte table (3 or 4 bits).
+  bool small = false;     ///< That table's bytes are at most 127.
   bool trits = false;     ///< Ternary codes, five in a byte.
   bool operator==(const QGemmVariant&) const = default;
 };
