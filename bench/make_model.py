@@ -162,7 +162,7 @@ def _file_range(path: str, offset: int, n_bytes: int) -> Callable[[], Iterator]:
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """How to make random blocks: where the f16 scales stand, and what fills the rest of the block."""
+    """How to make random blocks: where the scales stand, and what fills the rest of the block."""
 
     type_id: int
     block_elems: int
@@ -171,6 +171,7 @@ class Format:
     fill: str = "any"  # any: all bytes are codes; ternary, trits: only bytes an encoder writes; float
     spread: bool = True  # whether scales differ between blocks, as they do except in converted BitNet models
     tail_bytes: int = 0
+    scale: str = "f16"  # or e8m0: a byte, the exponent; quarters: f16, its four bits on top of four u16 each
 
 
 # Scales make the rms of uniformly random codes 1, e.g. Q4_0: sqrt(mean of (-8..7)^2) = 4.64; offsets make
@@ -190,6 +191,15 @@ FORMATS = {
     "Q5_K": Format(13, 256, 176, ((0, 1 / 527), (2, 15.5 / 527))),
     "Q6_K": Format(14, 256, 210, ((208, 1 / 1366),)),
     "IQ4_NL": Format(20, 32, 18, ((0, 1 / 67.4),)),
+    "IQ4_XS": Format(23, 256, 136, ((0, 1 / 1247),)),
+    "IQ3_S": Format(21, 256, 110, ((0, 1 / 140),)),
+    "IQ3_XXS": Format(18, 256, 98, ((0, 1 / 142),)),
+    "IQ2_S": Format(22, 256, 82, ((0, 1 / 56.5),)),
+    "IQ2_XS": Format(17, 256, 74, ((0, 1 / 55.9),)),
+    "IQ2_XXS": Format(16, 256, 66, ((0, 1 / 53.3),)),
+    "IQ1_M": Format(29, 256, 56, ((48, 1 / 7.2),), scale="quarters"),
+    "IQ1_S": Format(19, 256, 50, ((0, 1 / 7.2),)),
+    "MXFP4": Format(39, 32, 17, ((0, 1 / 2.93),), scale="e8m0"),
     "TQ1_0": Format(34, 256, 54, ((52, 1.2247),), "trits"),
     "TQ2_0": Format(35, 256, 66, ((64, 1.2247),), "ternary", spread=False),
     "I2_S": Format(36, 128, 32, (), "ternary", spread=False, tail_bytes=32),
@@ -214,6 +224,20 @@ _TRITS4 = ((_U16 % 81 * 3 * 256 + 242) // 243).astype(np.uint8)
 _CHUNK_ELEMS = 1 << 22
 
 
+_SCALE_BYTES = {"f16": 2, "e8m0": 1, "quarters": 0}  # that hold nothing else
+
+
+def _put_scale(blocks: np.ndarray, kind: str, at: int, x: np.ndarray) -> None:
+    if kind == "e8m0":
+        blocks[:, at] = np.rint(np.log2(x)) + 127
+    elif kind == "quarters":
+        for i in range(4):
+            high = blocks[:, at + 1 + 2 * i]
+            high[:] = high & 15 | (x.astype("<f2").view("<u2") >> 4 * i & 15) << 4
+    else:
+        blocks[:, at : at + 2] = x.astype("<f2")[:, None].view(np.uint8)
+
+
 def random_chunks(
     name: str, fmt: Format, n_elems: int, rms: float, seed: int, mean: float = 0.0
 ) -> Iterator[np.ndarray]:
@@ -235,7 +259,7 @@ def random_chunks(
         blocks = np.empty((n // fmt.block_elems, fmt.block_bytes), np.uint8)
         is_scale = np.zeros(fmt.block_bytes, bool)
         for offset, _ in fmt.scales:
-            is_scale[offset : offset + 2] = True
+            is_scale[offset : offset + _SCALE_BYTES[fmt.scale]] = True
         codes = draw(len(blocks) * int((~is_scale).sum())).reshape(len(blocks), -1)
         if fmt.fill == "ternary":
             codes = (_FIELDS_UP if fmt.scales else _FIELDS_DOWN)[codes]
@@ -244,7 +268,7 @@ def random_chunks(
         blocks[:, ~is_scale] = codes  # for "any" this keeps the low byte
         factor = draw(len(blocks)) / 65536 * 0.5 + 0.75 if fmt.spread else np.ones(len(blocks))
         for offset, unit in fmt.scales:
-            blocks[:, offset : offset + 2] = (unit * rms * factor).astype("<f2")[:, None].view(np.uint8)
+            _put_scale(blocks, fmt.scale, offset, unit * rms * factor)
         yield blocks
     if fmt.tail_bytes:
         scale = np.float32(np.float16(1.2247 * rms))  # as TQ2_0 stores it

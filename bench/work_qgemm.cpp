@@ -22,9 +22,9 @@ Work work_qgemm(const kernels::Kernel& kernel, const Case& c) {
   const size_t block = spec.block ? spec.block : 32,
                depth = std::max<size_t>(1, c.shape.depth / block) * block;
   const size_t n_blocks = spec.block ? depth / block : 1, n_sums = spec.sub ? depth / spec.sub : n_blocks;
-  const size_t panel_bytes = packing.layout(spec, 16, depth, false).panel_bytes;
+  const size_t panel_bytes = packing.layout(spec, 16, depth).panel_bytes;
   const size_t n_rows = std::min(c.shape.rows, kMaxMatrixBytes / panel_bytes * 16);
-  const cpu::PackedLayout layout = packing.layout(spec, n_rows, depth, false);
+  const cpu::PackedLayout layout = packing.layout(spec, n_rows, depth);
 
   weights.resize(layout.bytes(), c.cold_mb);
   for (size_t i = 0; i < weights.copies() * layout.n_panels; ++i) {

@@ -42,7 +42,7 @@ Result<KernelExplanation> explain_kernels(std::string_view variant, size_t rows,
     for (const size_t t : n_tokens)
       if (t < 1 || t > kMaxTokens) return bad("tokens, got " + std::to_string(t) + ", expected 1 to 4096");
 
-    const cpu::PackedLayout layout = cpu::packing_of(*typed).layout(spec, rows, depth, false);
+    const cpu::PackedLayout layout = cpu::packing_of(*typed).layout(spec, rows, depth);
     STERNA_ASSIGN(const cpu::Choice choice, cpu::choose(layout));
     const auto kernels = cpu::plausible(variant);
     const double bytes = double(layout.bytes());

@@ -42,7 +42,7 @@ struct PackedWeights::Impl {
   Status add(std::span<const uint8_t> codes, std::span<const float> scales, size_t rows, size_t depth,
              const formats::CodeSpec& spec) {
     const size_t n_blocks = spec.block ? depth / spec.block : 1;
-    const cpu::PackedLayout layout = cpu::packed_layout(spec, rows, depth, spec.block != 0);
+    const cpu::PackedLayout layout = cpu::packed_layout(spec, rows, depth);
     Buffer packed = Buffer::allocate(layout.bytes()), panel_codes = Buffer::allocate(16 * depth),
            panel_scales = Buffer::allocate(16 * n_blocks * sizeof(float));
     if (packed.empty() || panel_codes.empty() || panel_scales.empty())
@@ -111,6 +111,7 @@ formats::CodeSpec binary_spec(size_t block) {
   formats::CodeSpec spec;
   spec.fold = block ? Fold::kBlock : Fold::kRow;
   spec.bits = 1, spec.mul = 2, spec.zero = 1, spec.block = uint16_t(block);
+  spec.f32_scales = block != 0;
   return spec;
 }
 

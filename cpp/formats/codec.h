@@ -10,7 +10,7 @@
 // whose unpack() takes one block apart for any bytes; `codes` is out.codes, apart so that the compiler may
 // assume that it does not overlap the block. make_format<> derives the rest: decode cannot disagree.
 //
-// Floats: d and m are f16 (11 significant bits), codes times sub-scales have at most 12, so every product
+// Floats: d and m have at most 11 significant bits, codes times sub-scales at most 12, so every product
 // below is exact in f32, and a value is rounded at most once, where an offset is added.
 #pragma once
 
@@ -82,7 +82,10 @@ void unpack_row(const uint8_t* row, size_t n, const RowCodes& out) {
   constexpr size_t kSubs = kS.sub ? B::kElems / kS.sub : 0;
   for (size_t i = 0; i < n / B::kElems; ++i) {
     RowCodes block{out.codes + i * B::kElems, nullptr, nullptr, nullptr, nullptr};
-    if constexpr (kS.fold != Fold::kRow) block.d = out.d + i;
+    if constexpr (kS.f32_scales)
+      block.d32 = out.d32 + i;
+    else if constexpr (kS.fold != Fold::kRow)
+      block.d = out.d + i;
     if constexpr (kS.has_min) block.m = out.m + i;
     if constexpr (kSubs > 0) block.sub_scale = out.sub_scale + i * kSubs;
     if constexpr (kSubs > 0 && kS.has_min) block.sub_min = out.sub_min + i * kSubs;
@@ -102,10 +105,12 @@ void decode_row(const uint8_t* row, size_t n, float tensor_scale, float* out) {
   for (size_t i = 0; i < n / B::kElems; ++i) {
     uint8_t codes[B::kElems];
     uint16_t d = 0, m = 0;
+    float d32 = 0;
     int8_t sub_scale[B::kElems / kPart] = {};
     uint8_t sub_min[B::kElems / kPart] = {};
-    B::unpack(row + i * B::kBytes, codes, {codes, &d, &m, sub_scale, sub_min});
-    const float block_d = kS.fold == Fold::kRow ? tensor_scale : f16_to_f32(d), block_m = f16_to_f32(m);
+    B::unpack(row + i * B::kBytes, codes, {codes, &d, &m, sub_scale, sub_min, &d32});
+    const float block_d = kS.fold == Fold::kRow ? tensor_scale : kS.f32_scales ? d32 : f16_to_f32(d);
+    const float block_m = f16_to_f32(m);
     for (size_t p = 0; p < B::kElems / kPart; ++p) {
       const float scale = kS.sub ? block_d * float(sub_scale[p]) : block_d;
       const float offset = kS.sub ? -block_m * float(sub_min[p]) : block_m;

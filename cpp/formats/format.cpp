@@ -26,8 +26,6 @@ struct Refusal {
 
 // Advice for someone who has the file and not the tools that made it: another file of the same model.
 #define STERNA_OTHER_FILE "; download another file of the model: "
-#define STERNA_SMALL STERNA_OTHER_FILE "Q2_K, Q3_K_M or Q4_K_M, or TQ2_0 or I2_S of a ternary model"
-#define STERNA_MEDIUM STERNA_OTHER_FILE "Q3_K_M, Q4_K_M or IQ4_NL"
 #define STERNA_USUAL STERNA_OTHER_FILE "Q4_K_M, Q6_K or Q8_0"
 #define STERNA_TERNARY STERNA_OTHER_FILE "I2_S, TQ1_0, TQ2_0 or Q2_0"
 #define STERNA_IK "is specific to ik_llama.cpp"
@@ -35,22 +33,11 @@ constexpr Refusal kRefusals[] = {
     {4, 5, "Q4_2 and Q4_3 were removed from GGUF" STERNA_USUAL},
     {9, 9, "Q8_1 is a format of activations, not of weights" STERNA_USUAL},
     {15, 15, "Q8_K is a format of activations, not of weights" STERNA_USUAL},
-    {16, 16, "IQ2_XXS is not supported" STERNA_SMALL},
-    {17, 17, "IQ2_XS is not supported" STERNA_SMALL},
-    {18, 18, "IQ3_XXS is not supported" STERNA_MEDIUM},
-    {19, 19, "IQ1_S is not supported" STERNA_SMALL},
-    {21, 21, "IQ3_S is not supported" STERNA_MEDIUM},
-    {22, 22, "IQ2_S is not supported" STERNA_SMALL},
-    {23, 23, "IQ4_XS is not supported" STERNA_MEDIUM},
     {24, 27, "I8, I16, I32 and I64 tensors are not weights" STERNA_USUAL},
     {28, 28, "F64 is not supported" STERNA_OTHER_FILE "F16, BF16 or Q8_0"},
-    {29, 29, "IQ1_M is not supported" STERNA_SMALL},
     {31, 33, "Q4_0_4_4, Q4_0_4_8 and Q4_0_8_8 were removed from GGUF" STERNA_OTHER_FILE "Q4_0"},
     {37, 37, "the id is I8_S (activations) or the removed IQ4_NL_4_8" STERNA_OTHER_FILE "I2_S or IQ4_NL"},
     {38, 38, "TL1 depends on tile sizes that the file does not store" STERNA_TERNARY},
-    {39, 39,
-     "the id is MXFP4, which is not supported, or TL2, which depends on tile sizes that the file does not "
-     "store" STERNA_USUAL ", or I2_S or TQ2_0 of a ternary model"},
     {40, 40,
      "the id is NVFP4 or an early Q1_0 with groups of 32" STERNA_USUAL ", or Q1_0 with groups of 128"},
     {43, 43, "STQ1_0 is not supported" STERNA_TERNARY},
@@ -63,8 +50,6 @@ constexpr Refusal kRefusals[] = {
     {200, 399, "the type " STERNA_IK STERNA_USUAL},
 };
 #undef STERNA_OTHER_FILE
-#undef STERNA_SMALL
-#undef STERNA_MEDIUM
 #undef STERNA_USUAL
 #undef STERNA_TERNARY
 #undef STERNA_IK

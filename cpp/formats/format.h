@@ -10,29 +10,35 @@
 
 namespace sterna::formats {
 
+/// The zero of codebooks whose values are -64 .. 63, which costs kernels without 8-bit products half.
+inline constexpr int16_t kSmallZero = 64;
+
 /// The shape of a format's codes; everything a kernel is chosen by.
 struct CodeSpec {
   Fold fold = Fold::kFloat;
   uint8_t bits = 0;      ///< 1, 2, 3, 4, 5, 6 or 8; codes are 0 .. 2^bits - 1.
   uint8_t mul = 1;       ///< 2 for 1-bit codes (value 2b - 1), else 1.
   int16_t zero = 0;      ///< Subtracted after `mul`.
-  uint16_t block = 0;    ///< Elements per f16 scale, a multiple of 32; 0 for kRow and kFloat.
+  uint16_t block = 0;    ///< Elements per scale, a multiple of 32; 0 for kRow and kFloat.
   uint8_t sub = 0;       ///< kSuper only: 16 or 32 elements per integer sub-scale.
   bool has_min = false;  ///< Whether m (kBlock) or m and mn (kSuper) exist.
   bool ternary = false;  ///< Codes are 0, 1 and 2 (2 bits).
-  /// 16 bytes, or null: then the fold's code is codebook[code], with zero = 128.
+  /// 16 bytes (3 and 4 bits), or null: then the fold's code is codebook[code], with zero = 128 or, if
+  /// all of them are at most 127, kSmallZero.
   const uint8_t* codebook = nullptr;
+  bool f32_scales = false;  ///< d and m are f32 instead of f16; no format has such m.
   float act_floor = 0;  ///< kRow only: the least amax of an activation row (kernels/contract/elementwise.h).
   bool operator==(const CodeSpec&) const = default;
 };
 
 /// Where unpack writes one row of n elements; pointers to members that the CodeSpec lacks are ignored.
 struct RowCodes {
-  uint8_t* codes;     ///< [n]
-  uint16_t* d;        ///< f16 [n / block]
-  uint16_t* m;        ///< f16 [n / block]
-  int8_t* sub_scale;  ///< sc [n / sub]
-  uint8_t* sub_min;   ///< mn [n / sub]
+  uint8_t* codes;        ///< [n]
+  uint16_t* d;           ///< f16 [n / block]; null with f32_scales.
+  uint16_t* m;           ///< f16 [n / block]
+  int8_t* sub_scale;     ///< sc [n / sub]
+  uint8_t* sub_min;      ///< mn [n / sub]
+  float* d32 = nullptr;  ///< With f32_scales: d.
 };
 
 struct Format {
@@ -58,7 +64,7 @@ std::span<const Format* const> all();
 const Format* by_ggml_type(int32_t id);
 /// By name, case-sensitive; null if unknown.
 const Format* by_name(const char* name);
-/// Why a known but refused id (TL1, Q8_K, IQ2_XXS, ...) cannot be loaded and what to use instead; null if the
+/// Why a known but refused id (TL1, Q8_K, IQ1_BN, ...) cannot be loaded and what to use instead; null if the
 /// id is unknown, too.
 const char* refusal(int32_t id);
 

@@ -20,6 +20,9 @@ constexpr Format kPlainTypes[] = {
     {"F64", 28, 1, 8, 0, {}, nullptr, nullptr},
 };
 
+/// Id 39: MXFP4 in llama.cpp; bitnet.cpp's TL2, which is less than half as large.
+constexpr int32_t kMxfp4OrTl2 = 39;
+
 /// Id 42: groups of 64 in llama.cpp, of 128 in older files of PrismML; STQ1_0 in Tencent's first files.
 constexpr int32_t kSharedId = 42;
 constexpr Format kStq1_0 = {"STQ1_0", -1, 256, 42, 0, {}, nullptr, nullptr};
@@ -120,6 +123,10 @@ Status apply(const GgufPart& part, RawTensor& raw, const Format& f) {
     return type_error(Code::kCorrupt, part, raw, "size", "an overflow", "less than 2^64 bytes");
   }
   if (t.bytes > raw.extent) {
+    if (t.type_id == kMxfp4OrTl2 && !raw.next.empty())
+      return refuse(part, raw,
+                    "TL2 (MXFP4 would be larger), which depends on tile sizes that the file does not store; "
+                    "download an I2_S or TQ2_0 file of the model");
     return type_error(Code::kCorrupt, part, raw, "size", extent_text(raw),
                       std::to_string(t.bytes) + " bytes (" + f.name + ")" + missing_text(part));
   }

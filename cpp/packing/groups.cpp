@@ -10,7 +10,7 @@ namespace {
 
 size_t meta_bytes_per_block(const PackedLayout& l) {
   const formats::CodeSpec& s = l.spec;
-  size_t n = (l.f32_scales ? 64 : 32) * (s.has_min ? 2 : 1);
+  size_t n = (s.f32_scales ? 64 : 32) * (s.has_min ? 2 : 1);
   if (s.fold == Fold::kSuper) n += s.block / s.sub * (s.has_min && s.sub == 32 ? 32 : 16);
   return n;
 }
@@ -28,7 +28,7 @@ void pack_scales(const PackedLayout& l, const PanelSource& source, size_t b, siz
   const formats::CodeSpec& s = l.spec;
   for (const void* scale : {source.d, s.has_min ? source.m : nullptr})
     if (scale)
-      meta = l.f32_scales ? put_column<float>(scale, n_blocks, b, meta)
+      meta = s.f32_scales ? put_column<float>(scale, n_blocks, b, meta)
                           : put_column<uint16_t>(scale, n_blocks, b, meta);
   if (s.fold != Fold::kSuper) return;
   const size_t subs = s.block / s.sub, n_subs = n_blocks * subs;
@@ -50,8 +50,8 @@ size_t codes_of_span(const formats::CodeSpec& spec, size_t depth) {
 }
 
 PackedLayout layout_of_groups(const Packing& packing, const formats::CodeSpec& spec, size_t rows,
-                              size_t depth, bool f32_scales, size_t code_bytes) {
-  PackedLayout l{&packing, spec, rows, depth, f32_scales};
+                              size_t depth, size_t code_bytes) {
+  PackedLayout l{&packing, spec, rows, depth};
   l.n_chunks = ceil_div(depth, 32);
   l.n_panels = ceil_div(rows, 16);
   l.code_bytes = code_bytes;

@@ -11,7 +11,7 @@ size_t codes_of_span(const formats::CodeSpec& spec, size_t depth);
 
 /// A layout in which the codes of a span take `code_bytes`.
 PackedLayout layout_of_groups(const Packing& packing, const formats::CodeSpec& spec, size_t rows,
-                              size_t depth, bool f32_scales, size_t code_bytes);
+                              size_t depth, size_t code_bytes);
 
 /// Writes the codes of one row and span, n of them; the first line's lane is at `lane`, the next 64 bytes on.
 using PackCodes = void(int bits, const uint8_t* codes, size_t n, uint8_t* lane);

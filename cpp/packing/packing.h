@@ -18,7 +18,6 @@ struct PackedLayout {
   const Packing* packing = nullptr;
   formats::CodeSpec spec;
   size_t rows = 0, depth = 0;
-  bool f32_scales = false;
   size_t n_chunks = 0, n_panels = 0, panel_bytes = 0;
   size_t code_bytes = 0, meta_bytes = 0;                       ///< Of a block; row fold: of a panel.
   size_t group_blocks = 0, group_bytes = 0, codes_offset = 0;  ///< As in QGemmPanels.
@@ -40,7 +39,7 @@ struct PackedLayout {
 /// `depth` etc.
 struct PanelSource {
   const uint8_t* codes;     ///< [16][depth]
-  const void* d;            ///< f16 or f32 [16][depth/block]; f32 [16] for the row fold
+  const void* d;            ///< f16 or, with f32_scales, f32 [16][depth/block]; f32 [16] for the row fold
   const void* m;            ///< as d, or null
   const int8_t* sub_scale;  ///< [16][depth/sub], or null
   const uint8_t* sub_min;   ///< [16][depth/sub], or null
@@ -50,7 +49,7 @@ struct Packing {
   const char* name;
   bool (*accepts)(const formats::CodeSpec&);
   /// Of `depth` a multiple of the spec's block.
-  PackedLayout (*layout)(const formats::CodeSpec&, size_t rows, size_t depth, bool f32_scales);
+  PackedLayout (*layout)(const formats::CodeSpec&, size_t rows, size_t depth);
   /// Writes one panel (layout.panel_bytes at `panel`, zeroed before).
   void (*pack_panel)(const PackedLayout&, const PanelSource&, uint8_t* panel);
   /// The kernels of qgemm that read it.
@@ -66,8 +65,8 @@ namespace packing {
 }  // namespace packing
 
 /// By packing::panels, which accepts every spec with codes.
-inline PackedLayout packed_layout(const formats::CodeSpec& spec, size_t rows, size_t depth, bool f32_scales) {
-  return packing::panels.layout(spec, rows, depth, f32_scales);
+inline PackedLayout packed_layout(const formats::CodeSpec& spec, size_t rows, size_t depth) {
+  return packing::panels.layout(spec, rows, depth);
 }
 /// By the layout's packing.
 inline void pack_panel(const PackedLayout& layout, const PanelSource& source, uint8_t* panel) {

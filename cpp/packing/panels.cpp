@@ -66,15 +66,15 @@ void pack_codes(int bits, const uint8_t* codes, size_t n, uint8_t* lane) {
 const Packing packing::panels{
     "panels",
     [](const formats::CodeSpec& s) { return s.fold != Fold::kFloat; },
-    [](const formats::CodeSpec& s, size_t rows, size_t depth, bool f32_scales) {
-      return layout_of_groups(packing::panels, s, rows, depth, f32_scales,
-                              64 * (codes_of_span(s, depth) / 32 * s.bits));
+    [](const formats::CodeSpec& s, size_t rows, size_t depth) {
+      return layout_of_groups(packing::panels, s, rows, depth, 64 * (codes_of_span(s, depth) / 32 * s.bits));
     },
     [](const PackedLayout& l, const PanelSource& source, uint8_t* panel) {
       pack_groups(l, source, pack_codes, panel);
     },
     [](const formats::CodeSpec& s) {
-      return kernels::QGemmVariant{s.bits, s.fold, s.sub, s.has_min, s.codebook != nullptr};
+      const bool codebook = s.codebook, small = codebook && s.zero == formats::kSmallZero;
+      return kernels::QGemmVariant{s.bits, s.fold, s.sub, s.has_min, codebook, small};
     },
 };
 

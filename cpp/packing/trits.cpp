@@ -28,8 +28,8 @@ void pack_codes(int, const uint8_t* codes, size_t n, uint8_t* lane) {
 const Packing packing::trits{
     "trits",
     [](const formats::CodeSpec& s) { return s.ternary; },
-    [](const formats::CodeSpec& s, size_t rows, size_t depth, bool f32_scales) {
-      return layout_of_groups(packing::trits, s, rows, depth, f32_scales,
+    [](const formats::CodeSpec& s, size_t rows, size_t depth) {
+      return layout_of_groups(packing::trits, s, rows, depth,
                               64 * kernels::trit_lines(codes_of_span(s, depth) / 16));
     },
     [](const PackedLayout& l, const PanelSource& source, uint8_t* panel) {

@@ -102,16 +102,17 @@ std::vector<float> values_from_codes(const Format& f, const uint8_t* row, size_t
   auto d = exact<uint16_t>(blocks), m = exact<uint16_t>(s.has_min ? blocks : 0);
   auto sc = exact<int8_t>(subs);
   auto mn = exact<uint8_t>(s.has_min ? subs : 0);
+  auto d32 = exact<float>(s.f32_scales ? blocks : 0);
   f.unpack(row, n,
-           {codes.get(), blocks ? d.get() : nullptr, s.has_min ? m.get() : nullptr, subs ? sc.get() : nullptr,
-            mn.get()});
+           {codes.get(), blocks && !s.f32_scales ? d.get() : nullptr, s.has_min ? m.get() : nullptr,
+            subs ? sc.get() : nullptr, mn.get(), s.f32_scales ? d32.get() : nullptr});
   std::vector<float> out(n);
   bool in_range = true;
   for (size_t e = 0; e < n; ++e) {
     in_range &= codes[e] < (1u << s.bits);
     if (s.fold == Fold::kRow) in_range &= codes[e] <= 2;
     const int seen = s.codebook ? s.codebook[codes[e]] : codes[e];
-    double v = s.fold == Fold::kRow ? scale : f16_to_f32(d[e / s.block]);
+    double v = s.fold == Fold::kRow ? scale : s.f32_scales ? d32[e / s.block] : f16_to_f32(d[e / s.block]);
     if (s.fold == Fold::kSuper) v *= sc[e / s.sub];
     v *= s.mul * seen - s.zero;
     if (s.has_min && s.fold == Fold::kBlock) v += f16_to_f32(m[e / s.block]);
@@ -187,11 +188,21 @@ TEST_CASE("formats: blocks, ids and names as in GGUF") {
     uint32_t elems, bytes;
   };
   const Row rows[] = {
-      {"F32", 0, 1, 4},       {"F16", 1, 1, 2},       {"BF16", 30, 1, 2},     {"Q4_0", 2, 32, 18},
-      {"Q4_1", 3, 32, 20},    {"Q5_0", 6, 32, 22},    {"Q5_1", 7, 32, 24},    {"Q8_0", 8, 32, 34},
-      {"Q2_K", 10, 256, 84},  {"Q3_K", 11, 256, 110}, {"Q4_K", 12, 256, 144}, {"Q5_K", 13, 256, 176},
-      {"Q6_K", 14, 256, 210}, {"IQ4_NL", 20, 32, 18}, {"TQ1_0", 34, 256, 54}, {"TQ2_0", 35, 256, 66},
-      {"I2_S", 36, 128, 32},  {"Q1_0", 41, 128, 18},  {"Q2_0", 42, 64, 18},   {"Q2_0_G128", 142, 128, 34},
+      {"F32", 0, 1, 4},         {"F16", 1, 1, 2},
+      {"BF16", 30, 1, 2},       {"Q4_0", 2, 32, 18},
+      {"Q4_1", 3, 32, 20},      {"Q5_0", 6, 32, 22},
+      {"Q5_1", 7, 32, 24},      {"Q8_0", 8, 32, 34},
+      {"Q2_K", 10, 256, 84},    {"Q3_K", 11, 256, 110},
+      {"Q4_K", 12, 256, 144},   {"Q5_K", 13, 256, 176},
+      {"Q6_K", 14, 256, 210},   {"IQ4_NL", 20, 32, 18},
+      {"TQ1_0", 34, 256, 54},   {"TQ2_0", 35, 256, 66},
+      {"I2_S", 36, 128, 32},    {"Q1_0", 41, 128, 18},
+      {"Q2_0", 42, 64, 18},     {"Q2_0_G128", 142, 128, 34},
+      {"IQ4_XS", 23, 256, 136}, {"MXFP4", 39, 32, 17},
+      {"IQ2_XXS", 16, 256, 66}, {"IQ3_XXS", 18, 256, 98},
+      {"IQ3_S", 21, 256, 110},  {"IQ2_XS", 17, 256, 74},
+      {"IQ2_S", 22, 256, 82},   {"IQ1_S", 19, 256, 50},
+      {"IQ1_M", 29, 256, 56},
   };
   for (const Row& r : rows) {
     CAPTURE(r.name);
@@ -223,14 +234,10 @@ TEST_CASE("formats: blocks, ids and names as in GGUF") {
 
 TEST_CASE("formats: refused ids say what to use instead, unknown ids say nothing") {
   const std::pair<int32_t, const char*> refused[] = {
-      {4, "Q4_2"},        {5, "Q4_3"},           {9, "Q8_1"},           {15, "Q8_K"},
-      {16, "IQ2_XXS"},    {17, "IQ2_XS"},        {18, "IQ3_XXS"},       {19, "IQ1_S"},
-      {21, "IQ3_S"},      {22, "IQ2_S"},         {23, "IQ4_XS"},        {24, "I8"},
-      {27, "I64"},        {28, "F64"},           {29, "IQ1_M"},         {31, "Q4_0_4_4"},
-      {33, "Q4_0_8_8"},   {37, "I8_S"},          {38, "TL1"},           {39, "TL2"},
-      {39, "MXFP4"},      {40, "NVFP4"},         {43, "STQ1_0"},        {133, "ik_llama.cpp"},
-      {134, "IQ1_BN"},    {135, "IQ2_BN"},       {141, "ik_llama.cpp"}, {143, "PTQ1_0"},
-      {335, "IQ2_BN_R4"}, {399, "ik_llama.cpp"},
+      {4, "Q4_2"},     {5, "Q4_3"},           {9, "Q8_1"},      {15, "Q8_K"},          {24, "I8"},
+      {27, "I64"},     {28, "F64"},           {31, "Q4_0_4_4"}, {33, "Q4_0_8_8"},      {37, "I8_S"},
+      {38, "TL1"},     {40, "NVFP4"},         {43, "STQ1_0"},   {133, "ik_llama.cpp"}, {134, "IQ1_BN"},
+      {135, "IQ2_BN"}, {141, "ik_llama.cpp"}, {143, "PTQ1_0"},  {335, "IQ2_BN_R4"},    {399, "ik_llama.cpp"},
   };
   for (const auto& [id, name] : refused) {
     CAPTURE(id);

@@ -11,7 +11,7 @@ namespace {
 
 /// The zero of the formats that have these codes, first; then another one that a kernel must honour as well.
 std::pair<int, int> zeros(const QGemmVariant& v) {
-  if (v.codebook) return {128, 7};
+  if (v.codebook) return {v.small ? 64 : 128, 7};
   if (v.fold == Fold::kSuper && v.has_min) return {0, 0};
   if (v.bits == 1) return {1, 0};
   if (v.bits == 2) return v.has_min ? std::pair{0, 1} : std::pair{1, 2};
@@ -81,10 +81,8 @@ std::vector<QShape> qgemm_shapes(const QGemmVariant& v) {
       shapes.push_back({block * n, block, usual, false});
     }
     shapes.push_back({block * 3, block, other, false});
-    if (!super) {
-      shapes.push_back({block, block, usual, true});
-      shapes.push_back({block * 4, block, other, true});
-    }
+    shapes.push_back({block, block, usual, true});
+    shapes.push_back({block * 4, block, other, true});
   }
   for (size_t block : {64, 96, 544})
     if (!super) shapes.push_back({block == 544 ? 1088u : 576u, block, usual, false});
@@ -100,7 +98,9 @@ reference::QMatrix make_matrix(const QGemmVariant& v, const QShape& s, const QDa
   w.trits = v.trits;
   w.rows = rows, w.depth = s.depth, w.block = s.block, w.sub = size_t(v.sub);
   if (v.codebook) {
-    for (int i = 0; i < 16; ++i) w.codebook.push_back(uint8_t(i == 15 ? 255 : rng.between(0, 255)));
+    // The largest value is that of the largest code.
+    const int most = v.small ? 127 : 255, last = (1 << v.bits) - 1;
+    for (int i = 0; i < 16; ++i) w.codebook.push_back(uint8_t(i == last ? most : rng.between(0, most)));
   }
   for (size_t i = 0; i < rows * s.depth; ++i) w.codes.push_back(code(rng, data.codes, v));
   const bool f32 = s.f32_scales || v.fold == Fold::kRow;
@@ -171,7 +171,7 @@ TEST_SUITE_BEGIN("kernels");
 
 TEST_CASE("reference qgemm is the product of the decoded matrices") {
   for (const char* name : {"w1_block", "w2_row", "w4m_block", "w4c_block", "w8_row", "w2m_super16",
-                           "w5m_super32", "w6_super16"}) {
+                           "w5m_super32", "w6_super16", "w3s_super16", "w4c_super32"}) {
     const QGemmVariant* v = kernels::qgemm_variant(name);
     REQUIRE(v);
     for (const QShape& s : qgemm_shapes(*v)) {
@@ -201,7 +201,7 @@ TEST_CASE("names of variants: one for each, both ways, and those of qgemm say wh
     CHECK(kernels::name_of(q) == std::string(v.name));
     CHECK(*kernels::qgemm_variant(v.name) == q);
     std::string law = q.trits ? "t5" : "w" + std::to_string(q.bits);
-    law += std::string(q.codebook ? "c" : "") + (q.has_min ? "m" : "");
+    law += std::string(q.small ? "s" : q.codebook ? "c" : "") + (q.has_min ? "m" : "");
     law += q.fold == Fold::kRow ? "_row" : q.fold == Fold::kBlock ? "_block" : "_super";
     if (q.sub) law += std::to_string(q.sub);
     CHECK(law == v.name);

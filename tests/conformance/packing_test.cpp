@@ -27,13 +27,13 @@ TEST_SUITE("kernels") {
         formats::CodeSpec spec;
         spec.fold = w.fold, spec.bits = uint8_t(w.bits), spec.block = uint16_t(w.block),
         spec.sub = uint8_t(w.sub);
-        spec.has_min = w.has_min;
+        spec.has_min = w.has_min, spec.f32_scales = shape.f32_scales;
         const std::vector<uint8_t> table(16);
-        if (v->codebook) spec.codebook = table.data();
+        if (v->codebook) spec.codebook = table.data(), spec.zero = v->small ? formats::kSmallZero : 128;
         const cpu::Packing& packing = cpu::packing_of(*v);
         CHECK(packing.variant(spec) == *v);
         CHECK((&packing == &cpu::packing::trits) == v->trits);
-        const cpu::PackedLayout layout = packing.layout(spec, rows, w.depth, shape.f32_scales);
+        const cpu::PackedLayout layout = packing.layout(spec, rows, w.depth);
         CHECK(layout.variant() == *v);
         REQUIRE(layout.bytes() == want.bytes.size());
         CHECK(layout.group_blocks == want.group_blocks);

@@ -50,16 +50,16 @@ struct Weights {
 
 Weights make_weights(Input& in, const std::string& variant) {
   const kernels::QGemmVariant* typed = kernels::qgemm_variant(variant);
-  const formats::CodeSpec spec = cpu::example_spec(*typed);
+  formats::CodeSpec spec = cpu::example_spec(*typed);
   const size_t rows = in.between(1, 40);
   const size_t depth = spec.block ? spec.block * in.between(1, 3) : in.between(1, 300);
-  const bool f32 = spec.fold == Fold::kBlock && in.byte() % 2;
-  Weights w{cpu::packing_of(*typed).layout(spec, rows, depth, f32), {}};
+  if (spec.fold == Fold::kBlock) spec.f32_scales = in.byte() % 2;
+  Weights w{cpu::packing_of(*typed).layout(spec, rows, depth), {}};
   const cpu::PackedLayout& l = w.layout;
   w.panels = Buffer::allocate(l.bytes());
   require(!w.panels.empty());
   const size_t n_blocks = spec.block ? depth / spec.block : 1, n_subs = spec.sub ? depth / spec.sub : 0;
-  const bool nibbles = spec.sub == 16 && spec.has_min, wide = f32 || !spec.block;
+  const bool nibbles = spec.sub == 16 && spec.has_min, wide = spec.f32_scales || !spec.block;
   std::vector<uint8_t> codes(16 * depth), sub_min(16 * n_subs);
   std::vector<int8_t> sub_scale(16 * n_subs);
   std::vector<float> d(16 * n_blocks), m(16 * n_blocks);

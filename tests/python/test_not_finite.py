@@ -37,6 +37,46 @@ def test_overflow_inside_the_graph(tmp_path: Path, model: str, tensor: str, kv_t
         m.forward([1, 5, 9, 100])
 
 
+INFINITY = {1: 0x7C}  # the high byte of an f16 at offset 0
+
+
+@pytest.mark.parametrize(
+    ("tensor", "data"),
+    [
+        ("blk.0.attn_q.weight", INFINITY),  # IQ2_XXS
+        ("blk.0.attn_k.weight", INFINITY),  # IQ3_XXS
+        ("blk.0.attn_v.weight", INFINITY),  # IQ4_XS
+        ("blk.0.attn_output.weight", INFINITY),  # IQ3_S
+        ("blk.0.ffn_gate.weight", INFINITY),  # IQ2_XS
+        ("blk.0.ffn_up.weight", INFINITY),  # IQ2_S
+        ("blk.1.attn_q.weight", INFINITY),  # IQ1_S
+        ("blk.1.ffn_gate.weight", {49: 0, 51: 0, 53: 0xC0, 55: 0x70}),  # IQ1_M: four parts
+    ],
+)
+def test_infinite_scales(tmp_path: Path, tensor: str, data: dict[int, int]) -> None:
+    file = Gguf.read(MODELS / "mini-llama-iq.gguf")
+    damaged = file.tensor(tensor)
+    damaged.data = bytearray(damaged.data)
+    for at, byte in data.items():
+        damaged.data[at] = byte
+    damaged.data = bytes(damaged.data)
+    path = tmp_path / "damaged.gguf"
+    path.write_bytes(file.build())
+    with pytest.raises(ValueError, match="scales or elements is not a finite number"):
+        sterna.load(path, n_ctx=16)
+
+
+def test_the_largest_scale_of_mxfp4(tmp_path: Path) -> None:
+    """2^127 is a number; what it is multiplied with overflows."""
+    file = Gguf.read(MODELS / "mini-llama-iq.gguf")
+    damaged = file.tensor("blk.0.ffn_down.weight")
+    damaged.data = b"\xff" + damaged.data[1:]
+    path = tmp_path / "damaged.gguf"
+    path.write_bytes(file.build())
+    with sterna.load(path, n_ctx=16) as m, pytest.raises(ValueError, match="not finite"):
+        m.forward([1, 5, 9, 100])
+
+
 @pytest.mark.parametrize("act_bits", [4, 8, 16])
 @pytest.mark.parametrize("blocks", [None, 4])
 @pytest.mark.parametrize("planes", [1, 2])

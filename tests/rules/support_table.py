@@ -40,10 +40,12 @@ def variant(spec: str) -> str:
     of_spec = fields(spec)
     if "codebook" in of_spec:
         of_spec["codebook"] = "true"
+        if of_spec["zero"] == "kSmallZero":
+            of_spec["small"] = "true"
     listed = re.findall(
         r"^STERNA_VARIANT\(qgemm, (\w+), (.*)\)$", read("cpp/kernels/contract/variants.inc"), re.M
     )
-    typed = ("bits", "fold", "sub", "has_min", "codebook", "trits")
+    typed = ("bits", "fold", "sub", "has_min", "codebook", "small", "trits")
     (name,) = [n for n, entry in listed if fields(entry) == {k: of_spec[k] for k in typed if k in of_spec}]
     return f"qgemm_{name}"
 

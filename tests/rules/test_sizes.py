@@ -10,7 +10,7 @@ FILE, LIBRARY_FILE = 600, 400  # lines
 FUNCTION, KERNEL = 80, 110
 LIBRARY = ("cpp", "include")
 SCRIPTS = {".py", ".sh", ".yml", ".yaml", ".cmake"}
-GENERATED = {"cpp/llm/text/unicode_tables.inc", "cpp/llm/text/nfc_tables.inc"}
+GENERATED = {"cpp/llm/text/unicode_tables.inc", "cpp/llm/text/nfc_tables.inc", "cpp/formats/iq_grids.inc"}
 
 # To be mended: lines of what is longer today. Nothing is added, and an entry goes when it is no longer needed.
 LONG_FILES: dict[str, int] = {}

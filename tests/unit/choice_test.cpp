@@ -45,7 +45,7 @@ void write(const fs::path& path, const std::string& text) { std::ofstream(path, 
 
 cpu::PackedLayout layout(const char* variant, size_t rows, size_t depth) {
   const kernels::QGemmVariant* v = kernels::qgemm_variant(variant);
-  return cpu::packing_of(*v).layout(cpu::example_spec(*v), rows, depth, false);
+  return cpu::packing_of(*v).layout(cpu::example_spec(*v), rows, depth);
 }
 cpu::PackedLayout like() { return layout("w8_row", 16, 32); }
 

@@ -153,15 +153,24 @@ TEST_CASE("gguf: type ids") {
     return t.format;
   };
   CHECK(opened_as(1, {3, 2}, 12) == "F16");
+  CHECK(opened_as(16, {256, 2}, 132) == "IQ2_XXS");
+  CHECK(opened_as(17, {256, 2}, 148) == "IQ2_XS");
+  CHECK(opened_as(18, {256, 2}, 196) == "IQ3_XXS");
+  CHECK(opened_as(19, {256, 2}, 100) == "IQ1_S");
+  CHECK(opened_as(21, {256, 2}, 220) == "IQ3_S");
+  CHECK(opened_as(22, {256, 2}, 164) == "IQ2_S");
+  CHECK(opened_as(23, {256, 2}, 272) == "IQ4_XS");
   CHECK(opened_as(24, {3}, 3) == "I8");
   CHECK(opened_as(25, {3}, 6) == "I16");
   CHECK(opened_as(26, {3}, 12) == "I32");
   CHECK(opened_as(27, {3}, 24) == "I64");
   CHECK(opened_as(28, {3}, 24) == "F64");
+  CHECK(opened_as(29, {256, 2}, 112) == "IQ1_M");
   CHECK(opened_as(30, {3}, 6) == "BF16");
   CHECK(opened_as(34, {256, 2}, 108) == "TQ1_0");
   CHECK(opened_as(35, {256, 2}, 132) == "TQ2_0");
   CHECK(opened_as(36, {128, 3}, 96 + 32) == "I2_S");
+  CHECK(opened_as(39, {32, 2}, 34) == "MXFP4");
   CHECK(opened_as(41, {128, 2}, 36) == "Q1_0");
   CHECK(opened_as(142, {128, 2}, 68) == "Q2_0_G128");
 
@@ -171,14 +180,20 @@ TEST_CASE("gguf: type ids") {
     check_fails(with_tensor({"t", {256}, type, zeros(512), {}, {}, {}}), Code::kUnsupported, all);
   };
   refused(38, {"TL1", "I2_S"});
-  refused(39, {"TL2", "MXFP4", "I2_S"});
-  refused(16, {"IQ2_XXS"});
+  refused(40, {"NVFP4"});
   refused(43, {"STQ1_0"});
   refused(135, {"ik_llama.cpp"});
   for (const int32_t type :
        {-1, 44, 1000, std::numeric_limits<int32_t>::max(), std::numeric_limits<int32_t>::min()}) {
     refused(type, {"unknown type", "forked"});
   }
+}
+
+TEST_CASE("gguf: id 39 with less space than MXFP4 takes is TL2") {
+  GgufBuilder b;
+  b.tensor("t0", {256, 3}, 39, zeros(3 * 56));  // 1.75 bits
+  b.tensor("t1", {256, 3}, 39, zeros(3 * 136));
+  check_fails(b, Code::kUnsupported, {"'t0' of type id 39", "TL2", "MXFP4", "I2_S"});
 }
 
 TEST_CASE("gguf: id 42 is decided by the sizes of all its tensors") {

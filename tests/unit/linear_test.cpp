@@ -107,7 +107,7 @@ TEST_SUITE("unit") {
     // The same rows with other values in the next step: what was looked up must not be the last step's.
     const auto pool = std::move(ThreadPool::create(2).value());
     const formats::CodeSpec spec{.fold = Fold::kBlock, .bits = 1, .mul = 2, .zero = 1, .block = 64};
-    const cpu::PackedLayout layout = cpu::packed_layout(spec, kRows, kDepth, false);
+    const cpu::PackedLayout layout = cpu::packed_layout(spec, kRows, kDepth);
     Buffer panels = Buffer::allocate(layout.bytes());
     std::vector<uint8_t> codes(16 * kDepth);
     std::vector<uint16_t> scales(16 * kDepth / 64, 0x3c00);

@@ -163,7 +163,7 @@ TEST_SUITE("unit") {
   TEST_CASE("the bounds of screening hold for every format and are tight") {
     std::mt19937 random(7);
     for (const char* name : {"F32", "F16", "BF16", "Q8_0", "Q6_K", "Q5_0", "Q4_0", "IQ4_NL", "Q3_K", "TQ1_0",
-                             "TQ2_0", "Q2_0", "Q1_0"}) {
+                             "TQ2_0", "IQ4_XS", "IQ2_XXS", "Q2_0", "Q1_0"}) {
       CAPTURE(name);
       for (const size_t depth : {size_t(256), size_t(2048)}) {
         Head h(name, 83, depth);

@@ -255,7 +255,7 @@ Result<Choice> ChoiceTable::choose(const PackedLayout& like, bool fresh) {
   Choice c;
   c.why = "measured";
   const size_t depth = spec.block ? std::max<size_t>(1, kDepth / spec.block) * spec.block : kDepth;
-  const auto layout = [&](size_t rows) { return like.packing->layout(spec, rows, depth, like.f32_scales); };
+  const auto layout = [&](size_t rows) { return like.packing->layout(spec, rows, depth); };
   for (size_t i = 0; i < kTokenCases; i++) {
     const size_t rows = i == 0 ? std::max<size_t>(1, kStreamedBytes / layout(16).bytes()) * 16 : kCachedRows;
     const auto seconds = measure(few, layout(rows), kMeasured[i]);

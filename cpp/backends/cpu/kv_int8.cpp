@@ -29,10 +29,10 @@ formats::CodeSpec codes(Fold fold, size_t block) {
 }
 
 PackedLayout k_layout(const KvShape& shape) {
-  return packed_layout(codes(Fold::kRow, 0), kPagePositions, shape.head_dim, false);
+  return packed_layout(codes(Fold::kRow, 0), kPagePositions, shape.head_dim);
 }
 PackedLayout v_layout(const KvShape& shape) {
-  return packed_layout(codes(Fold::kBlock, kBlock), shape.head_dim, kPagePositions, false);
+  return packed_layout(codes(Fold::kBlock, kBlock), shape.head_dim, kPagePositions);
 }
 size_t head_bytes(const KvShape& shape) {
   return k_layout(shape).bytes() + v_layout(shape).bytes() + kPagePositions * sizeof(float);

@@ -98,7 +98,7 @@ Status Screen::build(const TensorRows& rows) {
   const formats::CodeSpec specs[2] = {{.fold = Fold::kRow, .bits = 4, .zero = 8}, q4.codes};
   PackedLayout layouts[2];
   for (int i = 0; i < 2; i++) {
-    layouts[i] = packed_layout(specs[i], rows.rows, depth, false);
+    layouts[i] = packed_layout(specs[i], rows.rows, depth);
     planes_[i].panels = Buffer::allocate(layouts[i].bytes(), /*huge=*/true);
     if (planes_[i].panels.empty()) return oom;
   }

@@ -32,6 +32,22 @@ inline __attribute__((always_inline)) void add_quads(__m256i s[T][2], const uint
   }
 }
 
+/// acc[t] += factor * the sum over one quad, of codes of 7 bits: two quads' sums would not fit 16 bits.
+template <int T>
+inline __attribute__((always_inline)) void add_widened(I acc[T], const uint8_t* codes, const int8_t* act,
+                                                       size_t act_stride, __m256i f0, __m256i f1) {
+  const __m256i c0 = _mm256_load_si256(reinterpret_cast<const __m256i*>(codes));
+  const __m256i c1 = _mm256_load_si256(reinterpret_cast<const __m256i*>(codes + 32));
+#pragma GCC unroll 8
+  for (int t = 0; t < T; t++) {
+    int32_t x;
+    std::memcpy(&x, act + size_t(t) * act_stride, 4);
+    const __m256i quad = _mm256_set1_epi32(x);
+    acc[t].lo = _mm256_add_epi32(acc[t].lo, _mm256_madd_epi16(_mm256_maddubs_epi16(c0, quad), f0));
+    acc[t].hi = _mm256_add_epi32(acc[t].hi, _mm256_madd_epi16(_mm256_maddubs_epi16(c1, quad), f1));
+  }
+}
+
 /// Two numbers of 16 bits per row, the operand of vpmaddwd.
 struct Pair {
   __m256i lo, hi;
@@ -64,7 +80,11 @@ inline __attribute__((always_inline)) void dot_quads(I acc[T], const uint8_t* co
                                                      const int8_t* act, size_t act_stride,
                                                      const Pair& factor) {
   const __m256i f0 = factor.lo, f1 = factor.hi;
-  constexpr int fit = max_quads(max_code == 255 ? 15 : max_code);
+  if constexpr (max_code > 63 && max_code <= 127) {
+    for (size_t q = 0; q < n_quads; q++) add_widened<T>(acc, codes + 64 * q, act + 4 * q, act_stride, f0, f1);
+    return;
+  }
+  constexpr int fit = max_quads(max_code > 63 ? 15 : max_code);
   constexpr int n = fit < 4 ? 2 : fit < granule ? 4 : granule;  // quads of a step
   constexpr size_t most = fit / n * n;                          // quads between two widenings
   const auto accumulate = [&](size_t from, size_t to, auto part, __m256i m0, __m256i m1) {

@@ -215,12 +215,16 @@ inline __attribute__((always_inline)) void dot4(I acc[P], const B q[P][4], const
         widen(_mm256_maddubs_epi16(_mm256_and_si256(qs[i], low), quad[i]));
         widen(_mm256_maddubs_epi16(_mm256_andnot_si256(low, qs[i]), quad[i]));
       }
+    } else if constexpr (max_code > 63) {  // a pair sum fits, two of them do not
+      static_assert(max_code * 128 * 2 <= 32767);
+      widen(_mm256_maddubs_epi16(q0, quad[0])), widen(_mm256_maddubs_epi16(q1, quad[1]));
+      widen(_mm256_maddubs_epi16(q2, quad[2])), widen(_mm256_maddubs_epi16(q3, quad[3]));
     } else {
       const __m256i p01 =
           _mm256_add_epi16(_mm256_maddubs_epi16(q0, quad[0]), _mm256_maddubs_epi16(q1, quad[1]));
       const __m256i p23 =
           _mm256_add_epi16(_mm256_maddubs_epi16(q2, quad[2]), _mm256_maddubs_epi16(q3, quad[3]));
-      static_assert(max_code * 128 * 4 <= 32767 || max_code == 255);
+      static_assert(max_code * 128 * 4 <= 32767);
       if constexpr (max_code * 128 * 8 <= 32767) {
         widen(_mm256_add_epi16(p01, p23));
       } else {

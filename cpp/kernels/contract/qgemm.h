@@ -42,7 +42,8 @@ struct QGemmVariant {
   Fold fold;
   int sub = 0;  ///< kSuper: 16 or 32; else 0.
   bool has_min = false;
-  bool codebook = false;  ///< Codes pass through a 16-byte table (4 bits only).
+  bool codebook = false;  ///< Codes pass through a 16-byte table (3 or 4 bits).
+  bool small = false;     ///< That table's bytes are at most 127.
   bool trits = false;     ///< Ternary codes, five in a byte.
   bool operator==(const QGemmVariant&) const = default;
 };
@@ -58,7 +59,7 @@ struct QGemmPanels {
   size_t block_chunks;      ///< block / 32 (block and super folds).
   int32_t zero;             ///< 0 if the super fold has minima.
   const uint8_t* codebook;  ///< 16 bytes, or null.
-  bool f32_scales;          ///< d, m are f32 (block fold only).
+  bool f32_scales;          ///< d, m are f32 (block and super folds).
 };
 
 /// The activations, one row per token.

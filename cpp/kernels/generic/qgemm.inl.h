@@ -29,7 +29,7 @@ constexpr int prefetch_bytes() {
 }
 
 /// Largest unpacked code, for dot4's choice of intermediate width.
-constexpr int max_code(QGemmVariant w) { return w.codebook ? 255 : (1 << w.bits) - 1; }
+constexpr int max_code(QGemmVariant w) { return w.small ? 127 : w.codebook ? 255 : (1 << w.bits) - 1; }
 
 /// Puts bit 4h + i of `line` into bit `to` of quad i. Forced inline, as others here that GCC 12 else calls
 /// from the inner loop, with all operands in memory.
@@ -241,7 +241,7 @@ struct Tile {
       const I correction = low16(sc * I::set1(-zero));
 #pragma GCC unroll 16
       for (int n = 0; n < N; n++) {
-        // |asum| <= 32*128 and |sc*zero| <= 128*32 fit the 16-bit product. Formats with minima have no zero.
+        // |asum| <= 32*128 and |sc*zero| <= 128*128 fit the 16-bit product. Formats with minima have no zero.
         const int32_t asum = a_sum[n * g.a_sum_stride + at];
         sum[n][p] = sum[n][p] + sc * acc[n][p][0];
         if constexpr (w.has_min) {

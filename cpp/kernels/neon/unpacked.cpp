@@ -38,7 +38,7 @@ inline void dot_quads(I acc[T], const uint8_t* codes, size_t n_quads, const int8
   const auto add = [&](int t, int r, int32x4_t low, int32x4_t high) {
     acc[t].v[r] = vmlaq_s32(acc[t].v[r], vpaddq_s32(low, high), factor.first.v[r]);
   };
-  if constexpr (max_code == 255) {
+  if constexpr (max_code > 63) {
     int32x4_t s[T][8];
     for (int t = 0; t < T; t++)
       for (int i = 0; i < 8; i++) s[t][i] = vdupq_n_s32(0);

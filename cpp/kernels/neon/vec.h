@@ -241,13 +241,13 @@ inline void dot4(I acc[P], const B q[P][4], const int8_t* a) {
   for (int p = 0; p < P; p++)
     acc[p] = quarters<I>([&](int r) {
       int32x4_t lo = vdupq_n_s32(0), hi = lo;  // pair sums of rows 0,1 and 2,3
-      if constexpr (max_code == 255) {
+      if constexpr (max_code > 63) {
         for (int i = 0; i < 4; i++) {
           lo = vpadalq_s16(lo, vmull_s8(vget_low_s8(code(p, i, r)), vget_low_s8(x[i])));
           hi = vpadalq_s16(hi, vmull_high_s8(code(p, i, r), x[i]));
         }
       } else {
-        static_assert(max_code * 128 * 4 <= 32767 || max_code == 255);
+        static_assert(max_code * 128 * 4 <= 32767);
         int16x8_t l = vmull_s8(vget_low_s8(code(p, 0, r)), vget_low_s8(x[0])),
                   h = vmull_high_s8(code(p, 0, r), x[0]);
         for (int i = 1; i < 4; i++) {

@@ -36,7 +36,7 @@ std::vector<float> qgemm(QGemmFn* fn, std::string_view variant) {
   const QGemmVariant* typed = qgemm_variant(variant);
   if (!typed) return {};
   const formats::CodeSpec s = cpu::example_spec(*typed);
-  const cpu::PackedLayout l = cpu::packing_of(*typed).layout(s, kRows, kDepth, false);
+  const cpu::PackedLayout l = cpu::packing_of(*typed).layout(s, kRows, kDepth);
   Random r(1);
   const std::vector<Line> panels = pack(l, r);
   const auto act = bytes<int8_t>(r, kTokens * kDepth, 255);

@@ -78,6 +78,13 @@ MODELS = {
          ["Q4_K", "Q5_K", "Q6_K", "TQ2_0", "Q2_K", "Q2_K", "TQ1_0"]],
         "Q4_K", None,
     ),
+    "mini-llama-iq": (
+        Shape(arch="llama", n_ff=256, head_dim=64, rope_base=5e5, **(SMALL | {"n_embd": 256})),
+        llama3,
+        [["IQ2_XXS", "IQ3_XXS", "IQ4_XS", "IQ3_S", "IQ2_XS", "IQ2_S", "MXFP4"],
+         ["IQ1_S", "IQ4_XS", "MXFP4", "IQ2_XXS", "IQ1_M", "IQ3_XXS", "IQ2_S"]],
+        "IQ3_S", None,
+    ),
     "mini-qwen2-q8_0": (
         Shape(arch="qwen2", n_ff=160, head_dim=32, rope_base=1e6, **SMALL),
         qwen, [["Q8_0"] * 7] * 2, "Q8_0", None,

@@ -99,6 +99,17 @@ def decode_tq1_0(b):
     return f16(b, 52) * codes
 
 
+def of_gguf(name: str):
+    """A decoder of the gguf package, which has the tables of the IQ formats."""
+
+    def decode(b: np.ndarray) -> np.ndarray:
+        import gguf
+
+        return gguf.quants.dequantize(b, gguf.GGMLQuantizationType[name]).astype(np.float64)
+
+    return decode
+
+
 DECODERS = {
     "F32": lambda b: b.view("<f4").astype(np.float64),
     "F16": lambda b: b.view("<f2").astype(np.float64),
@@ -114,6 +125,8 @@ DECODERS = {
     "Q5_K": decode_q5_k,
     "Q6_K": decode_q6_k,
     "IQ4_NL": lambda b: f16(b, 0) * IQ4_VALUES[nibbles(b[:, 2:])],
+    **{n: of_gguf(n) for n in ("IQ4_XS", "IQ3_S", "IQ3_XXS", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S")},
+    "MXFP4": of_gguf("MXFP4"),
     "TQ1_0": decode_tq1_0,
     "TQ2_0": lambda b: f16(b, 64) * (strided(b[:, :64], 2, 32) - 1),
     "I2_S": lambda b: strided(b, 2, 32).reshape(-1, 4, 32)[:, ::-1].reshape(len(b), -1) - 1.0,

@@ -80,6 +80,9 @@ class Codes : public Term {
 bool finite_f16(const uint16_t* x, size_t n) {
   return std::none_of(x, x + n, [](uint16_t h) { return (h & 0x7c00) == 0x7c00; });
 }
+bool finite_f32(const float* x, size_t n) {
+  return std::all_of(x, x + n, [](float f) { return f - f == 0; });
+}
 
 /// One panel's decoded rows. Sizes are bounded by depth.
 class PanelScratch {
@@ -99,11 +102,17 @@ class PanelScratch {
     uint16_t* const m = d + 16 * n_blocks_;
     auto* const sub_scale = reinterpret_cast<int8_t*>(m + 16 * n_blocks_);
     auto* const sub_min = reinterpret_cast<uint8_t*>(sub_scale + 16 * n_subs_);
-    return {codes + r * depth_, d + r * n_blocks_, m + r * n_blocks_, sub_scale + r * n_subs_,
-            sub_min + r * n_subs_};
+    auto* const d32 = reinterpret_cast<float*>(d);  // instead of d and m
+    return {codes + r * depth_,      d + r * n_blocks_,     m + r * n_blocks_,
+            sub_scale + r * n_subs_, sub_min + r * n_subs_, d32 + r * n_blocks_};
   }
-  bool finite(bool has_min) const {
-    return finite_f16(row(0).d, 16 * n_blocks_) && (!has_min || finite_f16(row(0).m, 16 * n_blocks_));
+  /// What the packing reads as d.
+  const void* scales(const formats::CodeSpec& s) const {
+    return s.f32_scales ? static_cast<const void*>(row(0).d32) : row(0).d;
+  }
+  bool finite(const formats::CodeSpec& s) const {
+    if (s.f32_scales) return finite_f32(row(0).d32, 16 * n_blocks_);
+    return finite_f16(row(0).d, 16 * n_blocks_) && (!s.has_min || finite_f16(row(0).m, 16 * n_blocks_));
   }
 
  private:
@@ -113,7 +122,7 @@ class PanelScratch {
 
 PackedLayout layout_of(const TensorRows& t) {
   const formats::CodeSpec& spec = t.format->codes;
-  return choose_packing(spec).layout(spec, t.rows, t.depth, false);
+  return choose_packing(spec).layout(spec, t.rows, t.depth);
 }
 
 bool accepts(std::span<const TensorRows> t) { return t[0].format->codes.fold != Fold::kFloat; }
@@ -149,9 +158,9 @@ Result<std::unique_ptr<Term>> make(std::span<const TensorRows> tensors, uint8_t*
         }
         f.unpack(row, tensor.depth, scratch.row(r));
       }
-      if (!scratch.finite(spec.has_min)) finite = false;
+      if (!scratch.finite(spec)) finite = false;
       const formats::RowCodes c = scratch.row(0);
-      const void* scales = spec.fold == Fold::kRow ? static_cast<const void*>(row_scales) : c.d;
+      const void* scales = spec.fold == Fold::kRow ? row_scales : scratch.scales(spec);
       pack_panel(layout, {c.codes, scales, c.m, c.sub_scale, c.sub_min}, storage + p * layout.panel_bytes);
     }
   });
