@@ -230,20 +230,6 @@ def test_unknown_key(tmp_path: Path) -> None:
         assert model.info.warnings == ["key 'llama.of_next_year' is not known and not used"]
 
 
-def test_attention_window(tmp_path: Path) -> None:
-    file = mini().set_u32("llama.attention.sliding_window", 24)
-    with load(file, tmp_path, n_ctx=0) as model:
-        assert model.info.n_ctx == 24
-        assert any(
-            "context is limited to 24 tokens" in w and "windowed attention is not implemented" in w
-            for w in model.info.warnings
-        )
-    with pytest.raises(sterna.UnsupportedError, match="n_ctx, got 25, expected at most the 24 tokens"):
-        load(file, tmp_path, n_ctx=25)
-    with load(file.set_u32("llama.attention.sliding_window", 0), tmp_path, n_ctx=0) as model:
-        assert model.info.n_ctx == 256 and model.info.warnings == []
-
-
 # --- longrope ---------------------------------------------------------------------------------------------
 
 

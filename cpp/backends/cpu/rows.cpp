@@ -78,7 +78,13 @@ uint64_t RowOps::fingerprint(std::span<const uint8_t> bytes) const {
 
 void RowOps::set_attention(const KvType& type, size_t n_head) {
   kv_type_ = &type, n_head_ = n_head;
-  attention_ = std::make_unique<Attention>(type.shape(), n_head, pool_.size());
+}
+
+size_t RowOps::add_window(size_t window) {
+  size_t i = 0;
+  while (i < attentions_.size() && attentions_[i].window() != window) i++;
+  if (i == attentions_.size()) attentions_.emplace_back(kv_type_->shape(), n_head_, window, pool_.size());
+  return i;
 }
 
 Status RowOps::begin(std::span<const Span> spans) {
@@ -94,7 +100,8 @@ Status RowOps::begin(std::span<const Span> spans) {
       store_tasks_.push_back({&s, p, end - p});
     }
   }
-  return attention_ ? attention_->plan(spans) : Status();
+  for (Attention& a : attentions_) STERNA_RETURN_IF_ERROR(a.plan(spans));
+  return {};
 }
 
 void RowOps::embed(const Embedding& from, std::span<const int32_t> tokens, Rows out) {
@@ -183,10 +190,10 @@ void RowOps::rotate_and_store(size_t layer, size_t rotation, const HeadNorms& no
   });
 }
 
-void RowOps::attend(size_t layer, Rows q, float scale, std::span<const float> weight, float eps,
-                    Readers readers) {
+void RowOps::attend(size_t layer, size_t window, Rows q, float scale, std::span<const float> weight,
+                    float eps, Readers readers) {
   Activations& acts = give(readers);
-  attention_->run(pool_, layer, q.data, scale, acts.row(0));
+  attentions_[window].run(pool_, layer, q.data, scale, acts.row(0));
   pool_.run(rows_.n, [&](size_t t) {
     if (!weight.empty()) rms(acts.row(t), weight, eps, acts.row(t));
     acts.quantize(t);

@@ -77,6 +77,9 @@ class RowOps {
   Status reserve(size_t n_rows, std::span<Linear* const> layers);
   /// Heads of attention over pages of this type, the same for all layers.
   void set_attention(const KvType& type, size_t n_head);
+  /// Attention that sees the last `window` positions; returns the number to name it by. After
+  /// set_attention().
+  size_t add_window(size_t window);
   /// kind.make() by the threads of the passes.
   Result<std::unique_ptr<Term>> make(const TermKind& kind, std::span<const TensorRows> tensors,
                                      uint8_t* storage) const {
@@ -114,7 +117,8 @@ class RowOps {
   /// Norms and rotates the heads of q and k; keeps k and v.
   void rotate_and_store(size_t layer, size_t rotation, const HeadNorms& norms, Rows q, Rows k, Rows v);
   /// Gives the readers the attention of q, with an RMS norm if `weight` is not empty.
-  void attend(size_t layer, Rows q, float scale, std::span<const float> weight, float eps, Readers readers);
+  void attend(size_t layer, size_t window, Rows q, float scale, std::span<const float> weight, float eps,
+              Readers readers);
   /// Gives the readers activation(gate) * up, with an RMS norm if `weight` is not empty.
   void glu(const Glu& activation, Rows gate, Rows up, std::span<const float> weight, float eps,
            Readers readers);
@@ -167,7 +171,7 @@ class RowOps {
   Routing widest_;  ///< Of all want_experts().
   Slots experts_;
   std::vector<Product> products_;
-  std::unique_ptr<Attention> attention_;
+  std::vector<Attention> attentions_;  // one for each window
   const KvType* kv_type_ = nullptr;
   size_t n_head_ = 0;
 

@@ -35,7 +35,7 @@ void Attention::run(cpu::RowOps& ops, cpu::Residual& x) const {
   ops.norm(x, norm_, spec_.eps, qkv_);
   ops.multiply({q, k, v});
   ops.rotate_and_store(layer_, spec_.rotation, {q_norm_, k_norm_, spec_.eps}, q, k, v);
-  ops.attend(layer_, q, spec_.scale, sub_norm_, spec_.eps, out_);
+  ops.attend(layer_, spec_.window, q, spec_.scale, sub_norm_, spec_.eps, out_);
   ops.multiply({x.delta});
   x.pending = true;
 }

@@ -15,7 +15,7 @@ namespace sterna::blocks {
 struct AttentionSpec {
   size_t n_embd = 0, n_head = 0, n_head_kv = 0, head_dim = 0;
   float eps = 0, scale = 0;
-  size_t rotation = 0;    ///< Of RowOps.
+  size_t rotation = 0, window = 0;  ///< Of RowOps.
   bool sub_norm = false;  ///< attn_sub_norm before Wo (BitNet).
   bool qk_norms = false;  ///< Per-head RMS of q and k before RoPE (Qwen3).
   bool qkv_bias = false;  ///< Required biases of q, k and v (Qwen2); elsewhere biases are optional.

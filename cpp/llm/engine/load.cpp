@@ -107,11 +107,6 @@ Result<std::shared_ptr<Runtime>> load(const std::string& path, const LoadOptions
   const size_t n_ctx = !o.n_ctx        ? std::min<size_t>(4096, spec.n_ctx_train)
                        : *o.n_ctx == 0 ? spec.n_ctx_train
                                        : size_t(*o.n_ctx);
-  if (n_ctx > spec.n_ctx_max)
-    return Status(Code::kUnsupported,
-                  "[load] n_ctx, got " + std::to_string(n_ctx) + ", expected at most the " +
-                      std::to_string(spec.n_ctx_max) +
-                      " tokens of the model's attention window: windowed attention is not implemented");
   if (n_ctx > spec.n_ctx_train)
     spec.warnings.push_back("a context of " + std::to_string(n_ctx) + " tokens is longer than the " +
                             std::to_string(spec.n_ctx_train) + " that the model was made for");

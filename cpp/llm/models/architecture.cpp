@@ -161,26 +161,52 @@ Status read_heads(const GgufFile& file, Reader& r, DecoderSpec& s) {
   return {};
 }
 
-/// What attention sees: all before, here as far as a window that makes no difference yet.
+/// Which layers' attention is local, by a period or layer by layer.
+struct LocalLayers {
+  size_t n_layer;
+  std::vector<bool> operator()(const std::vector<bool>& local) const { return local; }
+  std::vector<bool> operator()(uint64_t period) const { return local_layers(n_layer, period); }
+  std::vector<bool> operator()(int64_t period) const {
+    return period < 0 ? std::vector<bool>() : local_layers(n_layer, uint64_t(period));
+  }
+  template <class T>
+  std::vector<bool> operator()(const GgufNumbers<T>& numbers) const {
+    std::vector<bool> local;
+    for (const T x : numbers) local.push_back(x != 0);
+    return local;
+  }
+  template <class T>
+  std::vector<bool> operator()(const T&) const {
+    return {};
+  }
+};
+
+/// What attention sees: all before, or in local layers a window; every layer is local unless the file or the
+/// architecture says otherwise.
 Status read_window(const GgufFile& file, Reader& r, DecoderSpec& s) {
   STERNA_ASSIGN(const bool causal, file.get_bool(r.key("attention.causal"), true));
   if (!causal)
     return Status(Code::kUnsupported,
                   "[model] " + file.path() + ": bidirectional attention is not implemented");
-  size_t window = 0;
   if (file.find(r.key("attention.sliding_window")))
-    STERNA_RETURN_IF_ERROR(r.count("attention.sliding_window", 0, size_t(1) << 30, &window));
-  if (window > 0) s.n_ctx_max = window;
-  if (s.n_ctx_max < s.n_ctx_train) {
-    s.warnings.push_back("the context is limited to " + std::to_string(window) +
-                         " tokens, the window of the model's attention, because windowed attention is not "
-                         "implemented; up to there it makes no difference");
-    s.n_ctx_train = s.n_ctx_max;
-  }
+    STERNA_RETURN_IF_ERROR(r.count("attention.sliding_window", 0, size_t(1) << 30, &s.window));
+  if (s.window == 0) return {};
+  const char* const pattern = "attention.sliding_window_pattern";
+  const GgufValue* v = file.find(r.key(pattern));
+  s.local = v ? std::visit(LocalLayers{s.n_layer}, *v) : local_layers(s.n_layer, 0);
+  if (s.local.size() != s.n_layer)
+    return r.range(pattern, "another value", "a period, or one boolean for each of the " +
+                                                 std::to_string(s.n_layer) + " layers");
   return {};
 }
 
 }  // namespace
+
+std::vector<bool> local_layers(size_t n_layer, uint64_t period) {
+  std::vector<bool> local(n_layer, true);
+  for (size_t i = 0; period && i < n_layer; i++) local[i] = i % period < period - 1;
+  return local;
+}
 
 Result<DecoderSpec> read_spec(const GgufFile& file, const SpecOptions& options) {
   STERNA_RETURN_IF_ERROR(io::require_model(file));

@@ -20,6 +20,9 @@ struct SpecOptions {
 /// for bad values.
 Result<DecoderSpec> read_spec(const GgufFile& file, const SpecOptions& options);
 
+/// Every layer, but for the last one of each `period` (0: none).
+std::vector<bool> local_layers(size_t n_layer, uint64_t period);
+
 /// kUnsupported for a key of the architecture that asks for a graph that is not implemented; a warning for
 /// one that is not known.
 Status refuse_foreign_keys(const GgufFile& file, const std::string& arch, DecoderSpec& spec);

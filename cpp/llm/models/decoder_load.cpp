@@ -73,7 +73,9 @@ class Decoder::Load {
   Status layers() {
     const DecoderSpec& s = d_.spec_;
     STERNA_ASSIGN(const std::vector<float> factors, rotary_factors());
-    const blocks::AttentionSpec attention{.n_embd = s.n_embd,
+    d_.kv_type_ = cpu::make_kv_type(options_.kv_type, {s.n_head_kv, s.head_dim});
+    d_.ops_.set_attention(*d_.kv_type_, s.n_head);
+    blocks::AttentionSpec attention{.n_embd = s.n_embd,
                                           .n_head = s.n_head,
                                           .n_head_kv = s.n_head_kv,
                                           .head_dim = s.head_dim,
@@ -86,12 +88,11 @@ class Decoder::Load {
     const blocks::FfnSpec ffn{s.n_embd, s.n_ff, s.eps, s.activation, s.sub_norms, s.fused_gate_up};
     const blocks::MoeSpec moe{s.n_embd, s.n_ff, s.eps, s.activation, s.experts};
     for (size_t i = 0; i < s.n_layer; i++) {
+      attention.window = d_.ops_.add_window(s.is_local(i) ? s.window : cpu::kNoWindow);
       STERNA_RETURN_IF_ERROR(add(blocks::Attention::load(loader_, i, attention)));
       STERNA_RETURN_IF_ERROR(
           add(s.experts.n_experts ? blocks::Moe::load(loader_, i, moe) : blocks::Ffn::load(loader_, i, ffn)));
     }
-    d_.kv_type_ = cpu::make_kv_type(options_.kv_type, {s.n_head_kv, s.head_dim});
-    d_.ops_.set_attention(*d_.kv_type_, s.n_head);
     return {};
   }
 
@@ -165,6 +166,10 @@ class Decoder::Load {
       return std::span<const uint8_t>(reinterpret_cast<const uint8_t*>(p), n);
     };
     loader_.take(bytes(numbers, sizeof numbers));
+    for (size_t i = 0; i < s.local.size(); i++) {
+      const double window[] = {double(s.window), double(s.local[i])};
+      loader_.take(bytes(window, sizeof window));
+    }
     loader_.take(bytes(s.activation, std::strlen(s.activation)));
     loader_.take(bytes(options_.kv_type.data(), options_.kv_type.size()));
     d_.fingerprint_ = loader_.fingerprint();

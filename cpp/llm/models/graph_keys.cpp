@@ -100,7 +100,7 @@ constexpr std::string_view kKnown[] = {
     "attention.scale",
     "attention.causal",
     "attention.sliding_window",
-    "attention.sliding_window_pattern",  // of layers; the context ends at the window
+    "attention.sliding_window_pattern",
     "rope.dimension_count",
     "rope.freq_base",
     "rope.scale_linear",
