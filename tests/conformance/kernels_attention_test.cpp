@@ -30,8 +30,8 @@ Cache make_cache(Data data, size_t n, size_t head_dim) {
   return c;
 }
 
-/// `tokens` tokens of `heads` heads; the first one's own position is the last of `positions`, of which it sees
-/// what is in the chunk and in the window.
+/// `tokens` tokens of `heads` heads; the first one's own position is the last of `positions`, of which it
+/// sees what is in the chunk and in the window.
 void run_case(Kernels& all, size_t positions, size_t head_dim, size_t tokens, size_t heads, Data data,
               size_t pad, size_t window = SIZE_MAX) {
   const Side side = (positions + head_dim) % 2 ? Side::kStart : Side::kEnd;

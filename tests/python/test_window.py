@@ -129,7 +129,11 @@ def test_generation_goes_on_from_what_is_kept(tmp_path: Path) -> None:
         session = model.session()
         for n in (900, 890, 500, 900):  # to 890 it goes back, to 500 it begins again
             assert session.generate(IDS[:n], **options) == want[n]
-        assert model.generate([IDS[:900], IDS[:890], IDS[:500]], **options) == [want[900], want[890], want[500]]
+        assert model.generate([IDS[:900], IDS[:890], IDS[:500]], **options) == [
+            want[900],
+            want[890],
+            want[500],
+        ]
         # Drafts that are wrong are taken back.
         repeated = IDS[:9] * 60
         plain = model.session().complete(repeated, **options | {"max_tokens": 60})

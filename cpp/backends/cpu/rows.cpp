@@ -108,6 +108,7 @@ void RowOps::embed(const Embedding& from, std::span<const int32_t> tokens, Rows 
   const size_t bytes = formats::row_bytes(*from.format, from.width);
   pool_.run(rows_.n, [&](size_t t) {
     from.format->decode(from.rows + size_t(tokens[t]) * bytes, from.width, from.scale, out[t]);
+    for (size_t d = 0; from.multiplier != 1 && d < from.width; d++) out[t][d] *= from.multiplier;
     for (const Rotation& r : rotations_) {
       const size_t half = r.spec.n_rot / 2;
       rope_row(r.spec, r.factors, positions_[t], r.cos.as<float>() + t * half, r.sin.as<float>() + t * half);
@@ -118,11 +119,11 @@ void RowOps::embed(const Embedding& from, std::span<const int32_t> tokens, Rows 
 void RowOps::norm(Residual& x, std::span<const float> weight, float eps, Readers readers) {
   Activations& acts = give(readers);
   pool_.run(rows_.n, [&](size_t t) {
-    if (x.pending) add_(x.delta[t], x.h.width, x.h[t]);
+    join(x, t);
     rms(x.h[t], weight, eps, acts.row(t));
     acts.quantize(t);
   });
-  x.pending = false;
+  x.pending = false, x.post = {};
 }
 
 bool RowOps::norm(const Residual& x, std::span<const size_t> rows, std::span<const float> weight, float eps,
@@ -130,9 +131,8 @@ bool RowOps::norm(const Residual& x, std::span<const size_t> rows, std::span<con
   Activations& acts = give(readers);
   std::atomic<bool> finite{true};
   pool_.run(rows.size(), [&](size_t i) {
-    float* const h = x.h[rows[i]];
-    if (x.pending) add_(x.delta[rows[i]], x.h.width, h);
-    rms(h, weight, eps, acts.row(i));
+    join(x, rows[i]);
+    rms(x.h[rows[i]], weight, eps, acts.row(i));
     bool ok = true;
     for (size_t d = 0; d < x.h.width; d++) ok &= std::isfinite(acts.row(i)[d]);
     if (!ok) finite = false;

@@ -35,6 +35,8 @@ struct Rows {
 struct Residual {
   Rows h, delta;
   bool pending = false;
+  std::span<const float> post = {};  ///< RMS norm of delta before it is joined; none if empty.
+  float post_eps = 0;
 };
 
 /// An activation function of gated FFNs by name, one of the variants of the family glu.
@@ -52,7 +54,8 @@ struct Embedding {
   const formats::Format* format = nullptr;
   const uint8_t* rows = nullptr;
   size_t width = 0;
-  float scale = 1;
+  float scale = 1;       ///< Of the tensor, where its format has one.
+  float multiplier = 1;  ///< Of the rows once they are floats.
 };
 
 /// Norms of the heads of q and k before their rotation; none if empty.
@@ -154,6 +157,12 @@ class RowOps {
     given_->readers = readers;
     cpu::begin(given_->acts, readers);
     return given_->acts;
+  }
+  /// Adds row t of what the last block gave to the stream.
+  void join(const Residual& x, size_t t) const {
+    if (!x.pending) return;
+    if (!x.post.empty()) rms(x.delta[t], x.post, x.post_eps, x.delta[t]);
+    add_(x.delta[t], x.h.width, x.h[t]);
   }
   void rms(const float* x, std::span<const float> weight, float eps, float* y) const {
     rmsnorm_(x, weight.data(), weight.size(), eps, y);

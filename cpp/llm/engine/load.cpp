@@ -74,7 +74,8 @@ void describe_model(const Runtime& s, ModelInfo& i) {
   i.screen_bytes = s.decoder->screen_bytes();
   i.n_layer = d.n_layer, i.n_embd = d.n_embd, i.n_ff = d.n_ff, i.n_head = d.n_head, i.n_head_kv = d.n_head_kv;
   i.head_dim = d.head_dim, i.n_vocab = s.decoder->n_vocab(), i.n_ctx_train = d.n_ctx_train;
-  i.n_ctx = s.n_ctx;
+  i.n_ctx = s.n_ctx, i.window = d.window;
+  i.n_layer_local = size_t(std::count(d.local.begin(), d.local.end(), true));
   i.n_threads = s.threads.size();
   const auto text_of = [&](int32_t id) { return id >= 0 ? t.text(id) : std::string(); };
   i.bos = t.bos(), i.eos = t.eos(), i.eot = t.eot(), i.add_bos = t.add_bos();

@@ -32,7 +32,7 @@ Status read_experts(const GgufFile& file, DecoderSpec& spec);
 
 /// What an architecture adds to the common hyper-parameters already in `spec`.
 using Configure = Status(const GgufFile& file, const SpecOptions& options, DecoderSpec& spec);
-Configure configure_llama, configure_bitnet, configure_phi3, configure_qwen2, configure_qwen3,
-    configure_qwen3moe;
+Configure configure_llama, configure_bitnet, configure_gemma3, configure_phi3, configure_qwen2,
+    configure_qwen3, configure_qwen3moe;
 
 }  // namespace sterna::models

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,11 +29,14 @@ struct DecoderSpec {
   std::vector<bool> local;  ///< [layer], or empty if none is.
   float eps = 0;
   float attention_scale = 0;
+  float embedding_scale = 1;
   cpu::RopeSpec rope;
+  std::optional<cpu::RopeSpec> local_rope;  ///< Of local layers, if it is another one.
   const char* activation = "silu";  ///< A name that cpu::Glu knows.
   bool fused_gate_up = false;       ///< Gate and up in one matrix, ffn_up (Phi-3).
   cpu::Routing experts;             ///< FFN blocks are mixtures of them, each of n_ff, if there are any.
   bool sub_norms = false;           ///< attn_sub_norm before Wo, ffn_sub_norm before Wdown (BitNet).
+  bool post_norms = false;          ///< post_attention_norm behind Wo, post_ffw_norm behind Wdown (Gemma).
   bool qk_norms = false;            ///< Per-head RMS of q and k before RoPE (Qwen3).
   bool qkv_bias = false;            ///< Required biases of q, k and v (Qwen2); elsewhere biases are optional.
   std::vector<std::string> warnings;
