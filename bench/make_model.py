@@ -347,6 +347,7 @@ class Shape:
     tied: bool = True
     n_expert: int = 0  # experts of n_ff each, of which a token uses n_expert_used
     n_expert_used: int = 0
+    window: int = 0
 
 
 EMBEDDING_RMS = 0.04
@@ -360,15 +361,8 @@ def residual_rms(shape: Shape, top_logit: float) -> float:
     return EMBEDDING_RMS * math.sqrt((shape.n_embd / top_logit**2 - 1) / (2 * shape.n_layer))
 
 
-def build_model(
-    w: GgufWriter,
-    shape: Shape,
-    name: str,
-    format_of: Callable[[str], str],
-    seed: int,
-    top_logit: float | None = None,
-) -> None:
-    """Adds keys and tensors, not the tokenizer, to `w`; `format_of` maps a matrix to its format."""
+def add_keys(w: GgufWriter, shape: Shape, name: str) -> None:
+    """Those of the graph."""
     s, a = shape, shape.arch
     w.key("general.architecture", "string", a)
     w.key("general.name", "string", name)
@@ -392,6 +386,21 @@ def build_model(
         w.key(f"{a}.expert_count", "u32", s.n_expert)
         w.key(f"{a}.expert_used_count", "u32", s.n_expert_used)
         w.key(f"{a}.expert_feed_forward_length", "u32", s.n_ff)
+    if s.window:
+        w.key(f"{a}.attention.sliding_window", "u32", s.window)
+
+
+def build_model(
+    w: GgufWriter,
+    shape: Shape,
+    name: str,
+    format_of: Callable[[str], str],
+    seed: int,
+    top_logit: float | None = None,
+) -> None:
+    """Adds keys and tensors, not the tokenizer, to `w`; `format_of` maps a matrix to its format."""
+    s, a = shape, shape.arch
+    add_keys(w, s, name)
 
     def add(name: str, shape: tuple[int, ...], fmt: Format, rms: float, mean: float) -> None:
         n = math.prod(shape)
@@ -419,12 +428,14 @@ def build_model(
             matrix(f"{b}attn_{part}.weight", s.n_embd, n_out)
             if a == "qwen2":
                 vector(f"{b}attn_{part}.bias", n_out, mean=0.0)
-        if a.startswith("qwen3"):
+        if a.startswith("qwen3") or a == "gemma3":
             vector(b + "attn_q_norm.weight", s.head_dim)
             vector(b + "attn_k_norm.weight", s.head_dim)
         if a.startswith("bitnet"):
             vector(b + "attn_sub_norm.weight", q)
         matrix(b + "attn_output.weight", q, s.n_embd, rms=added * q**-0.5)
+        if a == "gemma3":
+            vector(b + "post_attention_norm.weight", s.n_embd)
         vector(b + "ffn_norm.weight", s.n_embd)
         kind, n = ("_exps", s.n_expert) if s.n_expert else ("", 0)
         if n:
@@ -434,6 +445,8 @@ def build_model(
         if a.startswith("bitnet"):
             vector(b + "ffn_sub_norm.weight", s.n_ff)
         matrix(f"{b}ffn_down{kind}.weight", s.n_ff, s.n_embd, rms=added * s.n_ff**-0.5, n=n)
+        if a == "gemma3":
+            vector(b + "post_ffw_norm.weight", s.n_embd)
     vector("output_norm.weight", s.n_embd)
     if not s.tied:
         matrix("output.weight", s.n_embd, s.n_vocab)

@@ -60,8 +60,7 @@ Status Session::truncate(size_t n) {
         return Status(Code::kInvalidArgument, "[truncate] got " + std::to_string(n) +
                                                   ", expected at most the " + std::to_string(size) +
                                                   " tokens there are");
-      impl_->sequence.truncate(n);
-      return {};
+      return impl_->runtime->truncate(impl_->sequence, n);
     });
   });
 }

@@ -49,7 +49,8 @@ inline float expf(float x) { return exp(Scalar{x}).v; }
 // Doubles, for rotary tables, log-probabilities and sampling: about 1e-15 relative in the ranges used.
 double exp(double x);
 double log(double x);  ///< x > 0, finite, normal.
-/// sin and cos of an angle in radians, |angle| < 2^30.
+/// sin and cos of an angle in radians, |angle| < kLargestAngle.
+constexpr double kLargestAngle = 0x1p30;
 void sincos(double angle, double* sin, double* cos);
 inline double pow(double base, double e) { return exp(e * log(base)); }  ///< base > 0
 

@@ -69,7 +69,8 @@ struct ModelInfo {
   uint64_t weight_bytes = 0;        ///< In memory: packed matrices, float matrices and the embedding.
   uint64_t bytes_per_token = 0;     ///< Weight bytes read to decode one token, without screening.
   uint64_t screen_bytes = 0;        ///< In memory besides the weights, for screening; 0: no screening.
-  uint64_t kv_bytes_per_token = 0;  ///< KV cache; memory is taken as tokens come.
+  uint64_t kv_bytes_per_token = 0;  ///< KV cache, taken as tokens come; of local layers up to window.
+  size_t n_layer_local = 0, window = 0;  ///< Layers whose attention sees the last `window` tokens only.
   size_t n_layer = 0, n_embd = 0, n_ff = 0, n_head = 0, n_head_kv = 0, head_dim = 0, n_vocab = 0,
          n_ctx_train = 0, n_ctx = 0;
   int n_threads = 0;

@@ -39,7 +39,9 @@ class Session {
   /// Appends tokens; out[n][n_vocab] gets the logits after each of them. Errors: as Model::forward().
   Status forward(std::span<const int32_t> tokens, std::span<float> out,
                  const std::function<bool()>& keep_going);
-  /// Forgets all but the first n tokens. kInvalidArgument if there are fewer.
+  /// Forgets all but the first n tokens. Where the model's attention has a window, what is out of it is not
+  /// kept: tokens that would see it again are run again, which takes their time and changes nothing.
+  /// kInvalidArgument if there are fewer; kOutOfMemory, from which the session has not changed.
   Status truncate(size_t n);
   /// Another session with the same tokens, which shares their memory until one of the two changes it.
   Result<Session> fork() const;

@@ -175,7 +175,10 @@ void init_info(nb::module_& m) {
               "Weight bytes read to decode one token, without screening.")
       .def_ro("screen_bytes", &ModelInfo::screen_bytes, "In memory besides the weights, for screening.")
       .def_ro("kv_bytes_per_token", &ModelInfo::kv_bytes_per_token,
-              "KV cache; memory is taken as tokens come.")
+              "KV cache; memory is taken as tokens come, for local layers up to their window.")
+      .def_ro("n_layer_local", &ModelInfo::n_layer_local,
+              "Layers whose attention sees the last `window` tokens only.")
+      .def_ro("window", &ModelInfo::window)
       .def_ro("n_layer", &ModelInfo::n_layer)
       .def_ro("n_embd", &ModelInfo::n_embd)
       .def_ro("n_ff", &ModelInfo::n_ff)

@@ -426,7 +426,14 @@ class ModelInfo:
 
     @property
     def kv_bytes_per_token(self) -> int:
-        """KV cache; memory is taken as tokens come."""
+        """KV cache; memory is taken as tokens come, for local layers up to their window."""
+
+    @property
+    def n_layer_local(self) -> int:
+        """Layers whose attention sees the last `window` tokens only."""
+
+    @property
+    def window(self) -> int: ...
 
     @property
     def n_layer(self) -> int: ...

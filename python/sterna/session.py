@@ -79,7 +79,11 @@ class Session(TokenSequence[_core.Session]):
         return self._logits(tokens)
 
     def truncate(self, n: int) -> None:
-        """Forget all but the first n tokens. Raises ValueError if there are fewer."""
+        """Forget all but the first n tokens. Raises ValueError if there are fewer.
+
+        Where the model's attention has a window, what is out of it is not kept: tokens that would see it
+        again are run again, which takes their time and changes nothing.
+        """
         n = count("[truncate] n", n)
         with self._turn() as core:
             core.truncate(n)

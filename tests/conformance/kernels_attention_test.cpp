@@ -30,11 +30,13 @@ Cache make_cache(Data data, size_t n, size_t head_dim) {
   return c;
 }
 
-/// `tokens` tokens of `heads` heads; the first one sees `positions` positions of one chunk.
+/// `tokens` tokens of `heads` heads; the first one's own position is the last of `positions`, of which it
+/// sees what is in the chunk and in the window.
 void run_case(Kernels& all, size_t positions, size_t head_dim, size_t tokens, size_t heads, Data data,
-              size_t pad) {
+              size_t pad, size_t window = SIZE_MAX) {
   const Side side = (positions + head_dim) % 2 ? Side::kStart : Side::kEnd;
   const auto seen = [&](size_t t) { return std::min<size_t>(positions + t, 256); };
+  const auto hidden = [&](size_t t) { return positions + t > window ? positions + t - window : 0; };
   const Cache cache = make_cache(data, seen(tokens - 1), head_dim);
   const size_t q_stride = heads * head_dim + pad, row = kernels::partial_floats(head_dim), stride = row + pad;
   std::vector<float> q =
@@ -44,16 +46,19 @@ void run_case(Kernels& all, size_t positions, size_t head_dim, size_t tokens, si
   }
   const float scale = 1.0f / std::sqrt(float(head_dim));
   std::vector<reference::Partial> want;
-  for (size_t i = 0; i < tokens * heads; ++i)
-    want.push_back(reference::attention_chunk(&q[i / heads * q_stride + i % heads * head_dim], cache.k.data(),
-                                              cache.v.data(), head_dim, seen(i / heads), scale));
+  for (size_t i = 0; i < tokens * heads; ++i) {
+    const size_t from = hidden(i / heads);
+    want.push_back(reference::attention_chunk(&q[i / heads * q_stride + i % heads * head_dim],
+                                              &cache.k[from * head_dim], &cache.v[from * head_dim], head_dim,
+                                              seen(i / heads) - from, scale));
+  }
   Guarded<float> gq(q.size());
   Guarded<uint16_t> gk(cache.k.size()), gv(cache.v.size());
   OutputRectangle out(tokens * heads * stride);
   const std::string what = "positions " + std::to_string(positions) + ", head_dim " +
                            std::to_string(head_dim) + ", tokens " + std::to_string(tokens) + ", heads " +
                            std::to_string(heads) + ", padding " + std::to_string(pad) + ", data " +
-                           std::to_string(int(data));
+                           std::to_string(int(data)) + ", window " + std::to_string(window);
   all.run("f16", what, [&](const kernels::Kernel& k) {
     kernels::AttentionArgs args{};
     args.q = gq.fit(q.data(), q.size(), side);
@@ -66,6 +71,7 @@ void run_case(Kernels& all, size_t positions, size_t head_dim, size_t tokens, si
     args.n_positions = positions;
     args.scale = scale;
     args.partial_stride = stride;
+    args.window = window;
     args.partials = out.prepare(row, tokens * heads, stride, side);
     kernels::as<kernels::AttentionFn>(k)(args);
     const float* got = args.partials;
@@ -106,6 +112,13 @@ TEST_CASE("kernels: attention equals the reference") {
       }
     }
   }
+  // Windows that hide what all tokens of a tile, or some, would see; tokens behind the chunk.
+  for (size_t positions : {1, 3, 40, 250, 256, 260, 300})
+    for (size_t window : {1, 2, 3, 16, 37, 255, 256, 299})
+      for (size_t tokens : {1, 2, 5})
+        for (size_t heads : {1, 2, 4})
+          if (positions + tokens - 1 < 256 + window)
+            run_case(all, positions, 24, tokens, heads, Data((positions + window) % 4), heads % 3, window);
   all.check_covered();
 }
 

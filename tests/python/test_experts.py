@@ -50,6 +50,7 @@ def test_mixtral_of_equal_experts(tmp_path: Path) -> None:
         ("expert_used_count", 0, "expert_used_count', got 0, expected 1 to 8"),
         ("expert_used_count", 9, "expert_used_count', got 9"),
         ("expert_feed_forward_length", 32, r"ffn_gate_exps.weight': shape, got \[128, 64, 8\], expected"),
+        ("expert_feed_forward_length", 1 << 20, "expected at most 2.18 elements of all experts"),
         ("expert_feed_forward_length", 0, "expert_feed_forward_length', got 0"),
         ("expert_gating_func", 2, "expert_gating_func', got 2, expected 1 .softmax"),
         ("expert_shared_count", 1, "expert_shared_count' asks for a mixture of experts"),
@@ -61,6 +62,21 @@ def test_wrong_keys(tmp_path: Path, key: str, value: int, message: str) -> None:
         load(mixture().set_u32(f"qwen3moe.{key}", value), tmp_path)
 
 
+def test_a_mixture_of_one_expert(tmp_path: Path) -> None:
+    """The dense model, with a weight of 1."""
+    dense, file = (Gguf.read(MODELS / "mini-spm.gguf") for _ in range(2))
+    file.set_u32("llama.expert_count", 1).set_u32("llama.expert_used_count", 1)
+    for t in file.tensors:
+        layer, part = t.name.split(".")[1:3] if t.name.startswith("blk.") else ("", "")
+        if part in ("ffn_gate", "ffn_up", "ffn_down"):
+            t.name, t.shape = f"blk.{layer}.{part}_exps.weight", [*t.shape, 1]
+    file.tensors += [Tensor(f"blk.{i}.ffn_gate_inp.weight", [128, 1], 0, bytes(512)) for i in range(2)]
+    with load(file, tmp_path) as model:
+        got = model.forward(PROMPT)
+    with load(dense, tmp_path) as model:
+        np.testing.assert_array_equal(got, model.forward(PROMPT))
+
+
 def test_weights_scale_doubles_what_is_added(tmp_path: Path) -> None:
     one, two = mixture(), mixture().set_f32("qwen3moe.expert_weights_scale", 2.0)
     with load(one, tmp_path) as model:
@@ -69,6 +85,9 @@ def test_weights_scale_doubles_what_is_added(tmp_path: Path) -> None:
         assert (model.forward(PROMPT) != a).any()
     with load(mixture().set_f32("qwen3moe.expert_weights_scale", 0), tmp_path) as model:
         np.testing.assert_array_equal(model.forward(PROMPT), a)
+    huge = mixture().set("qwen3moe.expert_weights_scale", 12, struct.pack("<d", 1e300))
+    with pytest.raises(ValueError, match="expert_weights_scale"):
+        load(huge, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["ffn_gate_inp", "ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"])
@@ -124,3 +143,21 @@ def test_olmoe_norms_all_heads_together(tmp_path: Path) -> None:
     with load(one_head("olmoe"), tmp_path) as model:
         got = model.forward(PROMPT)
     np.testing.assert_allclose(got, want, atol=1e-2 * want.std())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda f: f.set_u32("qwen3moe.expert_used_count", 1),
+        lambda f: f.set_f32("qwen3moe.expert_weights_scale", 2.0),
+        lambda f: f.set_f32("qwen3moe.rope.freq_base", 2e6),
+    ],
+)
+def test_sessions_of_another_mixture_are_refused(tmp_path: Path, change) -> None:
+    with load(mixture(), tmp_path) as model:
+        session = model.session()
+        session.forward(PROMPT)
+        session.save(tmp_path / "s")
+        model.load_session(tmp_path / "s")
+    with load(change(mixture()), tmp_path) as other, pytest.raises(sterna.UnsupportedError, match="another model"):
+        other.load_session(tmp_path / "s")

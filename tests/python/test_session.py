@@ -4,6 +4,7 @@ one that it is alone.
 
 import gc
 import os
+import struct
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import sterna
 from conftest import MODELS
+from gguf_writer import Gguf
 
 BITNET, QWEN3 = MODELS / "mini-bitnet-i2_s.gguf", MODELS / "mini-qwen3-q1_0.gguf"
 OPTIONS = {"seed": 3, "temperature": 1.5, "max_tokens": 12, "ignore_eos": True}
@@ -425,3 +427,30 @@ def test_after_a_fork() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=TIMEOUT)
     said = ["True True True True True", "fork fork fork fork True", "True"]
     assert (done.stdout.splitlines(), done.returncode) == (said, 0), done.stderr
+
+
+def test_sessions_of_another_scale_of_a_tensor_are_refused(tmp_path) -> None:
+    with sterna.load(BITNET) as model:
+        session = model.session()
+        session.forward(IDS)
+        session.save(tmp_path / "s")
+    file = Gguf.read(BITNET)
+    tensor = file.tensor("blk.0.attn_k.weight")
+    at = len(tensor.data) - 32
+    (scale,) = struct.unpack_from("<f", tensor.data, at)
+    tensor.data = tensor.data[:at] + struct.pack("<f", 3 * scale) + tensor.data[at + 4 :]
+    (tmp_path / "other.gguf").write_bytes(file.build())
+    with sterna.load(tmp_path / "other.gguf") as other, pytest.raises(sterna.UnsupportedError, match="another model"):
+        other.load_session(tmp_path / "s")
+
+
+def test_what_a_file_says_is_not_shared(tmp_path, model) -> None:
+    """A session from a file is believed for itself, not for texts that begin alike."""
+    ids = [i % 200 + 5 for i in range(600)]
+    session = model.session()
+    session.forward(ids[:200])
+    session.save(tmp_path / "s")
+    session.close()
+    loaded = model.load_session(tmp_path / "s")
+    loaded.forward(ids[200:])
+    assert model.complete(ids, max_tokens=1, temperature=0).n_reused == 0

@@ -5,6 +5,8 @@
 // The first chunk's (m, l, a) is (M, L, A); the next are merged in increasing order:
 //   M' = max(M, m), c = exp(M - M'), c2 = exp(m - M'), L' = fma(L, c, l*c2), A' = fma(A, c, a*c2).
 // Then out[d] = A[d] * (1 / L).
+// With a window, a query sees the last `window` positions up to its own: the rest is as if it were not there,
+// but for the cuts of the chunks.
 #pragma once
 
 #include <cmath>
@@ -74,15 +76,17 @@ inline std::vector<float> result(const Partial& p) {
 }
 
 inline void attention(const float* q, const uint16_t* k, const uint16_t* v, size_t head_dim,
-                      size_t n_positions, float scale, float* out) {
+                      size_t n_positions, float scale, float* out, size_t window = SIZE_MAX) {
   Partial all;
-  for (size_t begin = 0; begin < n_positions; begin += 256) {
-    const size_t n = n_positions - begin < 256 ? n_positions - begin : 256;
-    const Partial p = attention_chunk(q, k + begin * head_dim, v + begin * head_dim, head_dim, n, scale);
-    if (begin == 0)
+  bool first = true;
+  for (size_t i = n_positions > window ? n_positions - window : 0, n; i < n_positions; i += n) {
+    n = 256 - i % 256 < n_positions - i ? 256 - i % 256 : n_positions - i;
+    const Partial p = attention_chunk(q, k + i * head_dim, v + i * head_dim, head_dim, n, scale);
+    if (first)
       all = p;
     else
       merge(all, p);
+    first = false;
   }
   for (float x : result(all)) *out++ = x;
 }

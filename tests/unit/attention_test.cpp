@@ -25,6 +25,7 @@ const char* name(KvType type) { return type == KvType::kF16 ? "f16" : "int8"; }
 
 struct Case {
   size_t n_kv, group, head_dim, n_ctx;
+  size_t window = cpu::kNoWindow;
   /// The first position compared; in short tests the last 40 must do (they cross chunks).
   size_t first() const { return testing::fast() ? n_ctx - 40 : 0; }
 };
@@ -57,14 +58,17 @@ std::vector<float> expected(KvType type, const Case& c, const Data& data, float 
     for (size_t p = c.first(); p < c.n_ctx; p++)
       for (size_t i = 0; i < c.group; i++) {
         const size_t at = p * width + (head * c.group + i) * hd;
+        if (type == KvType::kF16) {
+          reference::attention(&data.q[at], k16.data(), v16.data(), hd, p + 1, scale, &out[at], c.window);
+          continue;
+        }
         reference::Partial all;
-        for (size_t begin = 0; begin <= p; begin += 256) {
-          const size_t n = std::min<size_t>(256, p + 1 - begin), from = begin * hd;
-          const reference::Partial next =
-              type == KvType::kF16
-                  ? reference::attention_chunk(&data.q[at], &k16[from], &v16[from], hd, n, scale)
-                  : reference::attention_chunk_int8(&data.q[at], &k[from], &v[from], hd, n, scale);
-          if (begin)
+        const size_t seen = p + 1 > c.window ? p + 1 - c.window : 0, first = seen / 256 * 256;
+        for (size_t begin = first; begin <= p; begin += 256) {
+          const size_t n = std::min<size_t>(256, p + 1 - begin), from = begin < seen ? seen - begin : 0;
+          const reference::Partial next = reference::attention_chunk_int8(
+              &data.q[at], &k[begin * hd], &v[begin * hd], hd, n, scale, from);
+          if (begin > first)
             reference::merge(all, next);
           else
             all = next;
@@ -99,7 +103,7 @@ void check_all_cuts(KvType type, const Case& c, const Data& data, const std::vec
   for (int n_threads : {1, 2, 5}) {
     auto pool = ThreadPool::create(n_threads);
     REQUIRE(pool.ok());
-    cpu::Attention attention({c.n_kv, c.head_dim}, c.n_kv * c.group, n_threads);
+    cpu::Attention attention({c.n_kv, c.head_dim}, c.n_kv * c.group, c.window, n_threads);
     for (size_t step : {size_t(1), size_t(3), size_t(8), size_t(33), c.n_ctx}) {
       std::vector<float> out(want.size());
       for (size_t p = c.first(); p < c.n_ctx; p += step) {
@@ -108,6 +112,7 @@ void check_all_cuts(KvType type, const Case& c, const Data& data, const std::vec
         attention.run(*pool.value(), 0, &data.q[p * width], scale, &out[p * width]);
       }
       CAPTURE(c.head_dim);
+      CAPTURE(c.window);
       CAPTURE(n_threads);
       CAPTURE(step);
       CHECK(out == want);
@@ -134,7 +139,7 @@ std::vector<float> run(KvType type, const Case& c, const Data& data, float scale
   const size_t width = c.n_kv * c.group * c.head_dim;
   auto pool = ThreadPool::create(1);
   Cache cache(type, c);
-  cpu::Attention attention({c.n_kv, c.head_dim}, c.n_kv * c.group, 1);
+  cpu::Attention attention({c.n_kv, c.head_dim}, c.n_kv * c.group, c.window, 1);
   std::vector<float> out(c.n_ctx * width);
   for (size_t p = 0; p < c.n_ctx; p++) {
     cache.store(data, p);
@@ -158,8 +163,10 @@ size_t resident_bytes() {  // 0 where there is no /proc
 TEST_SUITE("unit") {
   TEST_CASE("attention has the bits of the plain loops on every ISA, for any threads and cut of the tokens") {
     constexpr float kScale = 0.21f;
-    for (const Case& c :
-         {Case{2, 4, 32, 600}, Case{3, 1, 16, 530}, Case{1, 40, 20, 270}, Case{1, 3, 80, 290}}) {
+    for (const Case& c : {Case{2, 4, 32, 600}, Case{3, 1, 16, 530}, Case{1, 40, 20, 270}, Case{1, 3, 80, 290},
+                          // windows of one position, within a page, about a page, over several pages
+                          Case{1, 3, 20, 290, 1}, Case{1, 2, 32, 540, 7}, Case{2, 4, 32, 530, 256},
+                          Case{1, 1, 16, 530, 257}, Case{1, 4, 32, 800, 530}}) {
       const Data data(c);
       for (KvType type : {KvType::kF16, KvType::kInt8}) {
         const std::vector<float> want = expected(type, c, data, kScale);
@@ -201,6 +208,51 @@ TEST_SUITE("unit") {
       }
     }
     REQUIRE(force_isa("auto").ok());
+  }
+
+  TEST_CASE("a position that a window hides may hold anything") {
+    const Case c{1, 1, 32, 300, 20};
+    const Data data(c);
+    Data damaged = data;
+    std::fill_n(damaged.k.data(), 270 * c.head_dim, NAN);
+    std::fill_n(damaged.v.data(), 270 * c.head_dim, INFINITY);
+    for (const KvType type : {KvType::kF16, KvType::kInt8}) {
+      const std::vector<float> whole = run(type, c, data, 0.2f), out = run(type, c, damaged, 0.2f);
+      for (size_t i = 289 * c.head_dim; i < out.size(); i++) CHECK(out[i] == whole[i]);
+    }
+  }
+
+  TEST_CASE("a state keeps the pages that may still be seen") {
+    const auto type = cpu::make_kv_type("f16", {1, 16});
+    for (const size_t window : {size_t(1), size_t(7), size_t(256), size_t(300), cpu::kNoWindow}) {
+      CAPTURE(window);
+      cpu::KvState state(*type, window);
+      const auto pages = [&](size_t n) {  // that there are of the first n positions
+        size_t count = 0;
+        for (size_t i = 0; i * 256 < n; i++) count += state.shared(i) != nullptr;
+        return count;
+      };
+      for (size_t n = 0; n < 2000; n += 10) {
+        REQUIRE(state.extend(n, 10).ok());
+        CHECK(pages(n + 10) <= (std::min(window, n) + 10) / 256 + 2);
+        for (const size_t kept : {n, n + 3, n + 10}) CHECK(state.keeps(kept));
+        CHECK(state.keeps(0));
+      }
+      // Going back is possible as far as what is seen from there is kept.
+      for (size_t n = 1; n < 2000; n++) {
+        const auto first = [&](size_t position) { return position < window ? 0 : position - window + 1; };
+        const size_t seen = first(n), forgotten = first(1990);
+        CHECK(state.keeps(n) == (seen / 256 >= forgotten / 256 || (n + 255) / 256 <= seen / 256));
+      }
+      if (window == 300) {
+        CHECK(!state.keeps(1500));
+        CHECK(state.keeps(1990));
+      }
+      cpu::KvState fork = state.fork(1990);
+      REQUIRE(state.extend(0, 10).ok());  // begins again: nothing behind it stays
+      CHECK(pages(10) == 1);
+      CHECK(fork.keeps(1990));
+    }
   }
 
   TEST_CASE("int8 attention is close to f16 attention") {

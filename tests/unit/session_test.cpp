@@ -59,7 +59,8 @@ std::vector<float> logits_of_last(Session& s, const Model& m, std::span<const in
 TEST_SUITE("golden") {
   TEST_CASE(
       "interleaved sequences have the bits that each has alone, at any batch size and number of threads") {
-    for (const char* name : {"mini-bitnet-i2_s.gguf", "mini-qwen3-q1_0.gguf", "mini-qwen3moe.gguf"})
+    for (const std::string name : {"mini-bitnet-i2_s.gguf", "mini-qwen3-q1_0.gguf", "mini-qwen3moe.gguf",
+                                   "mini-gemma3.gguf"})
       for (const char* kv_type : {"f16", "int8"}) {
         // Short and long prompts, some that begin alike for more than a page, drafts in one of them.
         std::vector<GenerateRequest> requests;
@@ -102,8 +103,8 @@ TEST_SUITE("golden") {
               }
               CHECK(told > 0);
               // One of the two that begin alike took a page of the other (with one row they run one after the
-              // other).
-              if (n == 5 && n_batch > 1)
+              // other), unless that had left the page behind its window.
+              if (n == 5 && n_batch > 1 && name != "mini-gemma3.gguf")
                 CHECK(together.value()[1].n_reused + together.value()[2].n_reused == 256);
             }
       }

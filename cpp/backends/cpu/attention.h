@@ -24,7 +24,8 @@ struct Span {
 
 class Attention {
  public:
-  Attention(const KvShape& shape, size_t n_head, int n_threads);
+  Attention(const KvShape& shape, size_t n_head, size_t window, int n_threads);
+  size_t window() const { return window_; }
 
   /// Shares out the rows of a pass. `spans` must stay until the next plan. kOutOfMemory.
   Status plan(std::span<const Span> spans);
@@ -38,8 +39,10 @@ class Attention {
     const Span* span;
     bool few;
     size_t task, parts;
+    size_t first_page;      ///< Few: the first that its first row sees.
     size_t left, partials;  ///< Few: where its counters and its partial results begin.
   };
+  size_t first_page(size_t position) const { return first_seen(position, window_) / kPagePositions; }
   void attend(const Span& s, size_t layer, size_t head, size_t first, size_t count, size_t page,
               const float* q, float scale, float* rows, size_t stride) const;
   void run_page(const Item& item, size_t task, size_t layer, const float* q, float scale, float* out);
@@ -47,6 +50,7 @@ class Attention {
                  float* out);
 
   KvShape shape_;
+  size_t window_;
   size_t n_head_, group_, block_, row_, n_threads_;  // group: heads per KV head; row: floats of a partial
   kernels::MergeFn* merge_;
   std::vector<Item> items_;

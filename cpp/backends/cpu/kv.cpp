@@ -44,8 +44,10 @@ std::unique_ptr<const KvType> make_kv_type(std::string_view name, const KvShape&
 
 Status KvState::extend(size_t first, size_t n) {
   const size_t begin = first / kPagePositions, end = (first + n + kPagePositions - 1) / kPagePositions;
+  forget_unseen(first);
+  if (window_ != kNoWindow && pages_.size() > end) pages_.resize(end);
   for (size_t i = begin; i < end; i++) {
-    if (i < pages_.size() && pages_[i].use_count() == 1 && !pages_[i]->published) continue;
+    if (i < pages_.size() && pages_[i] && pages_[i].use_count() == 1 && !pages_[i]->published) continue;
     auto page = std::make_shared<KvPage>();
     page->bytes = Buffer::allocate(type_->page_bytes());
     if (page->bytes.empty())
@@ -61,8 +63,19 @@ Status KvState::extend(size_t first, size_t n) {
   return {};
 }
 
+bool KvState::keeps(size_t n) const {
+  for (size_t i = first_seen(n, window_) / kPagePositions; i * kPagePositions < n; i++)
+    if (!pages_[i]) return false;
+  return true;
+}
+
+void KvState::forget_unseen(size_t n) {
+  size_t i = std::min(first_seen(n, window_) / kPagePositions, pages_.size());
+  for (; i > 0 && pages_[i - 1]; i--) pages_[i - 1].reset();
+}
+
 KvState KvState::fork(size_t n) const {
-  KvState other(*type_);
+  KvState other(*type_, window_);
   other.pages_.assign(pages_.begin(), pages_.begin() + ptrdiff_t((n + kPagePositions - 1) / kPagePositions));
   return other;
 }

@@ -18,6 +18,11 @@ namespace sterna::cpu {
 constexpr size_t kPagePositions = kernels::kAttentionChunk;
 using kernels::kMaxHeadDim;
 
+/// The window of attention that sees all positions before its own.
+constexpr size_t kNoWindow = SIZE_MAX;
+/// The first position that position p sees.
+constexpr size_t first_seen(size_t p, size_t window) { return p < window ? 0 : p - window + 1; }
+
 struct KvShape {
   size_t n_heads, head_dim;
 };
@@ -58,26 +63,34 @@ struct KvPage {
   bool published = false;  ///< Others may find it by its content: it never changes again.
 };
 
-/// What one sequence keeps for one layer.
+/// What one sequence keeps for one layer: of attention with a window only the pages that may still be seen.
 class KvState {
  public:
-  explicit KvState(const KvType& type) : type_(&type) {}
+  explicit KvState(const KvType& type, size_t window = kNoWindow) : type_(&type), window_(window) {}
 
   /// Makes pages for positions first .. first + n - 1 that nobody else sees, with what is kept before
-  /// `first`; what was kept from there on is lost. kOutOfMemory.
+  /// `first`; what was kept from there on is lost, and so are pages that no position from `first` on sees.
+  /// kOutOfMemory.
   Status extend(size_t first, size_t n);
+  /// Whether all is there that positions from n on see of the first n.
+  bool keeps(size_t n) const;
+  /// Lets go of the pages that no position from n on sees.
+  void forget_unseen(size_t n);
   /// The first n positions, sharing pages.
   KvState fork(size_t n) const;
 
   const KvType& type() const { return *type_; }
+  size_t window() const { return window_; }
   uint8_t* page(size_t i) const { return pages_[i]->bytes.data(); }
   const std::shared_ptr<KvPage>& shared(size_t i) const { return pages_[i]; }
-  /// Makes `page`, whole and of another sequence, the one after the first i.
+  /// Makes `page`, whole and of another sequence, the one after the first i; null if no position to come sees
+  /// it.
   void adopt(size_t i, std::shared_ptr<KvPage> page);
 
  private:
   const KvType* type_;
-  std::vector<std::shared_ptr<KvPage>> pages_;
+  size_t window_;
+  std::vector<std::shared_ptr<KvPage>> pages_;  // the first ones null: out of the window
 };
 
 }  // namespace sterna::cpu

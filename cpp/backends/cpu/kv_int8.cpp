@@ -126,33 +126,34 @@ void KvInt8::attend(const uint8_t* page, size_t head, const kernels::AttentionAr
   alignas(64) float s[kQueries][kPagePositions];
   float q_scale[kQueries], p_scale[kQueries][kBlocks];
   int32_t q_sum[kQueries], p_sum[kQueries][kBlocks];
-  const auto from = head_of(page, head);
-  const auto* v_scale = reinterpret_cast<const float*>(from.v_scales);
-  const auto seen = [&](size_t query) { return std::min(g.n_positions + query / g.n_heads, kPagePositions); };
+  const auto kept = head_of(page, head);
+  const auto* v_scale = reinterpret_cast<const float*>(kept.v_scales);
+  const auto end = [&](size_t query) { return g.n_positions + query / g.n_heads; };
 
   for (size_t first = 0, n = 0; first < g.n_tokens * g.n_heads; first += n) {
     n = std::min(kQueries, g.n_tokens * g.n_heads - first);
-    const size_t most = seen(first + n - 1), blocks = ceil_div(most, kBlock);
+    const size_t most = kernels::sees_to(end(first + n - 1)), blocks = ceil_div(most, kBlock);
     for (size_t i = 0; i < n; i++) {
       const size_t t = (first + i) / g.n_heads, h = (first + i) % g.n_heads;
       quantize_row_(
           {g.q + t * g.token_stride + h * g.head_dim, g.head_dim, 0, 0, q[i], &q_scale[i], &q_sum[i]});
       q_scale[i] *= g.scale;
     }
-    kernels::QGemmArgs scores = k_panels_.args(from.k);
+    kernels::QGemmArgs scores = k_panels_.args(kept.k);
     scores.act = q[0], scores.act_stride = kMaxHeadDim;
     scores.a_scale = q_scale, scores.a_scale_stride = 1, scores.a_sum = q_sum, scores.a_sum_stride = 1;
     scores.out = s[0], scores.out_stride = kPagePositions, scores.n_rows = most, scores.n_tokens = n;
     scores_(scores);
     for (size_t i = 0; i < n; i++) {
       float* partial = g.partials + (first + i) * g.partial_stride;
-      const size_t mine = seen(first + i);
-      weigh_(s[i], v_scale, mine, s[i], partial + kernels::partial_m(g.head_dim),
+      const size_t from = kernels::sees_from(end(first + i), g.window), to = kernels::sees_to(end(first + i));
+      weigh_(s[i] + from, v_scale + from, to - from, s[i] + from, partial + kernels::partial_m(g.head_dim),
              partial + kernels::partial_l(g.head_dim));
-      std::fill(s[i] + mine, s[i] + blocks * kBlock, 0.0f);
+      std::fill(s[i], s[i] + from, 0.0f);
+      std::fill(s[i] + to, s[i] + blocks * kBlock, 0.0f);
       quantize_block_({s[i], blocks * kBlock, kBlock, kBlock, p[i], p_scale[i], p_sum[i]});
     }
-    kernels::QGemmArgs values = v_panels_.args(from.v);
+    kernels::QGemmArgs values = v_panels_.args(kept.v);
     values.n_chunks = blocks * kBlock / 32;  // of positions that there are
     values.act = p[0], values.act_stride = kPagePositions;
     values.a_scale = p_scale[0], values.a_scale_stride = kBlocks;

@@ -20,7 +20,7 @@ struct Linear {
   std::vector<std::unique_ptr<Term>> terms;  ///< Their products are added in this order.
   float scale = 1.0f;                        ///< Then the sum is multiplied with it (side-car scale tensors),
   const float* bias = nullptr;               ///< and this is added; [rows], or null. Owned by others.
-  size_t n_experts = 1;                      ///< Matrices of as many rows each that lie in this one.
+  size_t n_experts = 0;                      ///< Of a mixture: matrices of as many rows each in this one.
 
   Linear() = default;
   /// Of one term, and no epilogue.

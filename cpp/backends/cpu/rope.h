@@ -18,6 +18,9 @@ struct RopeSpec {
   double yarn_beta_fast = 32, yarn_beta_slow = 1, yarn_original_ctx = 0;
 };
 
+/// Whether the angles of positions below n_positions are in the range in which cos and sin are exact.
+bool rope_is_exact(const RopeSpec& spec, std::span<const float> factors, size_t n_positions);
+
 /// cos and sin of position `pos`, n_rot/2 each. `factors`: n_rot/2 divisors (rope_freqs.weight) or empty.
 void rope_row(const RopeSpec& spec, std::span<const float> factors, size_t pos, float* cos, float* sin);
 

@@ -56,7 +56,7 @@ Status RowOps::reserve(size_t n_rows, std::span<Linear* const> layers) {
                                           " tokens; use a smaller n_batch");
   const size_t n_slots = n_rows * widest_.n_used;
   for (Linear* l : layers)
-    STERNA_RETURN_IF_ERROR(l->n_experts > 1 ? l->bind(slots_.acts, n_slots) : l->bind(rows_.acts, n_rows));
+    STERNA_RETURN_IF_ERROR(l->n_experts ? l->bind(slots_.acts, n_slots) : l->bind(rows_.acts, n_rows));
   products_.reserve(4 * std::max<size_t>(1, widest_.n_experts));
   if (n_slots) {
     experts_.reserve(n_rows, widest_);
@@ -76,9 +76,13 @@ uint64_t RowOps::fingerprint(std::span<const uint8_t> bytes) const {
   return h;
 }
 
-void RowOps::set_attention(const KvType& type, size_t n_head) {
-  kv_type_ = &type, n_head_ = n_head;
-  attention_ = std::make_unique<Attention>(type.shape(), n_head, pool_.size());
+void RowOps::set_attention(const KvType& type, size_t n_head) { kv_type_ = &type, n_head_ = n_head; }
+
+size_t RowOps::add_window(size_t window) {
+  size_t i = 0;
+  while (i < attentions_.size() && attentions_[i].window() != window) i++;
+  if (i == attentions_.size()) attentions_.emplace_back(kv_type_->shape(), n_head_, window, pool_.size());
+  return i;
 }
 
 Status RowOps::begin(std::span<const Span> spans) {
@@ -94,13 +98,15 @@ Status RowOps::begin(std::span<const Span> spans) {
       store_tasks_.push_back({&s, p, end - p});
     }
   }
-  return attention_ ? attention_->plan(spans) : Status();
+  for (Attention& a : attentions_) STERNA_RETURN_IF_ERROR(a.plan(spans));
+  return {};
 }
 
 void RowOps::embed(const Embedding& from, std::span<const int32_t> tokens, Rows out) {
   const size_t bytes = formats::row_bytes(*from.format, from.width);
   pool_.run(rows_.n, [&](size_t t) {
     from.format->decode(from.rows + size_t(tokens[t]) * bytes, from.width, from.scale, out[t]);
+    for (size_t d = 0; from.multiplier != 1 && d < from.width; d++) out[t][d] *= from.multiplier;
     for (const Rotation& r : rotations_) {
       const size_t half = r.spec.n_rot / 2;
       rope_row(r.spec, r.factors, positions_[t], r.cos.as<float>() + t * half, r.sin.as<float>() + t * half);
@@ -111,11 +117,11 @@ void RowOps::embed(const Embedding& from, std::span<const int32_t> tokens, Rows 
 void RowOps::norm(Residual& x, std::span<const float> weight, float eps, Readers readers) {
   Activations& acts = give(readers);
   pool_.run(rows_.n, [&](size_t t) {
-    if (x.pending) add_(x.delta[t], x.h.width, x.h[t]);
+    join(x, t);
     rms(x.h[t], weight, eps, acts.row(t));
     acts.quantize(t);
   });
-  x.pending = false;
+  x.pending = false, x.post = {};
 }
 
 bool RowOps::norm(const Residual& x, std::span<const size_t> rows, std::span<const float> weight, float eps,
@@ -123,9 +129,8 @@ bool RowOps::norm(const Residual& x, std::span<const size_t> rows, std::span<con
   Activations& acts = give(readers);
   std::atomic<bool> finite{true};
   pool_.run(rows.size(), [&](size_t i) {
-    float* const h = x.h[rows[i]];
-    if (x.pending) add_(x.delta[rows[i]], x.h.width, h);
-    rms(h, weight, eps, acts.row(i));
+    join(x, rows[i]);
+    rms(x.h[rows[i]], weight, eps, acts.row(i));
     bool ok = true;
     for (size_t d = 0; d < x.h.width; d++) ok &= std::isfinite(acts.row(i)[d]);
     if (!ok) finite = false;
@@ -140,10 +145,11 @@ void RowOps::multiply(std::initializer_list<Rows> outs) {
   for (const Rows& out : outs) {
     const Linear& l = **reader++;
     if (given_ == &rows_) products_.push_back({&l, 0, l.rows, 0, rows_.n, out.data, out.width});
-    const size_t n = l.rows / l.n_experts;
     if (given_ == &slots_)
-      for (const Slots::Group& g : experts_.groups())
+      for (const Slots::Group& g : experts_.groups()) {
+        const size_t n = l.rows / l.n_experts;
         products_.push_back({&l, g.expert * n, n, g.first, g.n, out[g.first], out.width});
+      }
   }
   matmul(pool_, given_->acts, products_);
 }
@@ -185,10 +191,10 @@ void RowOps::rotate_and_store(size_t layer, size_t rotation, const HeadNorms& no
   });
 }
 
-void RowOps::attend(size_t layer, Rows q, float scale, std::span<const float> weight, float eps,
-                    Readers readers) {
+void RowOps::attend(size_t layer, size_t window, Rows q, float scale, std::span<const float> weight,
+                    float eps, Readers readers) {
   Activations& acts = give(readers);
-  attention_->run(pool_, layer, q.data, scale, acts.row(0));
+  attentions_[window].run(pool_, layer, q.data, scale, acts.row(0));
   pool_.run(rows_.n, [&](size_t t) {
     if (!weight.empty()) rms(acts.row(t), weight, eps, acts.row(t));
     acts.quantize(t);

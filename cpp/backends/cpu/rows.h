@@ -35,6 +35,8 @@ struct Rows {
 struct Residual {
   Rows h, delta;
   bool pending = false;
+  std::span<const float> post = {};  ///< RMS norm of delta before it is joined; none if empty.
+  float post_eps = 0;
 };
 
 /// An activation function of gated FFNs by name, one of the variants of the family glu.
@@ -52,7 +54,8 @@ struct Embedding {
   const formats::Format* format = nullptr;
   const uint8_t* rows = nullptr;
   size_t width = 0;
-  float scale = 1;
+  float scale = 1;       ///< Of the tensor, where its format has one.
+  float multiplier = 1;  ///< Of the rows once they are floats.
 };
 
 /// Norms of q and k before their rotation: of each head, or of all of them together; none if empty.
@@ -77,6 +80,9 @@ class RowOps {
   Status reserve(size_t n_rows, std::span<Linear* const> layers);
   /// Heads of attention over pages of this type, the same for all layers.
   void set_attention(const KvType& type, size_t n_head);
+  /// Attention that sees the last `window` positions; returns the number to name it by. After
+  /// set_attention().
+  size_t add_window(size_t window);
   /// kind.make() by the threads of the passes.
   Result<std::unique_ptr<Term>> make(const TermKind& kind, std::span<const TensorRows> tensors,
                                      uint8_t* storage) const {
@@ -114,7 +120,8 @@ class RowOps {
   /// Norms and rotates the heads of q and k; keeps k and v.
   void rotate_and_store(size_t layer, size_t rotation, const HeadNorms& norms, Rows q, Rows k, Rows v);
   /// Gives the readers the attention of q, with an RMS norm if `weight` is not empty.
-  void attend(size_t layer, Rows q, float scale, std::span<const float> weight, float eps, Readers readers);
+  void attend(size_t layer, size_t window, Rows q, float scale, std::span<const float> weight, float eps,
+              Readers readers);
   /// Gives the readers activation(gate) * up, with an RMS norm if `weight` is not empty.
   void glu(const Glu& activation, Rows gate, Rows up, std::span<const float> weight, float eps,
            Readers readers);
@@ -151,6 +158,12 @@ class RowOps {
     cpu::begin(given_->acts, readers);
     return given_->acts;
   }
+  /// Adds row t of what the last block gave to the stream.
+  void join(const Residual& x, size_t t) const {
+    if (!x.pending) return;
+    if (!x.post.empty()) rms(x.delta[t], x.post, x.post_eps, x.delta[t]);
+    add_(x.delta[t], x.h.width, x.h[t]);
+  }
   void rms(const float* x, std::span<const float> weight, float eps, float* y) const {
     rmsnorm_(x, weight.data(), weight.size(), eps, y);
   }
@@ -167,7 +180,7 @@ class RowOps {
   Routing widest_;  ///< Of all want_experts().
   Slots experts_;
   std::vector<Product> products_;
-  std::unique_ptr<Attention> attention_;
+  std::vector<Attention> attentions_;  // one for each window
   const KvType* kv_type_ = nullptr;
   size_t n_head_ = 0;
 

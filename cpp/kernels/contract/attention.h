@@ -1,8 +1,10 @@
-// The contract of attention over a KV cache. Positions are cut into chunks of 256 from position 0, and a
-// chunk gives each query a partial result (m, l, a):
-//   m = max s_i, e_i = exp(s_i - m), l = lane-rule sum of e_i (lane = i mod 16), a[d] = sum of e_i V_i[d].
-// Partials merge in increasing order of chunks, whoever computed them: (M, L, A) starts as the first chunk's
-// (m, l, a), then
+// The contract of attention over a KV cache. A query at position p sees the positions 0 .. p, or the last
+// `window` of them: p - window + 1 .. p, its own included. Positions are cut into chunks of 256 from position
+// 0, and a chunk of which a query sees something gives it a partial result (m, l, a), over what it sees:
+//   m = max s_i, e_i = exp(s_i - m), l = lane-rule sum of e_i (lane = i mod 16, i counted from the first
+//   position of the chunk that the query sees), a[d] = sum of e_i V_i[d].
+// Partials merge in increasing order of chunks, whoever computed them: (M, L, A) starts as the (m, l, a) of
+// the first chunk of which the query sees something, then
 //   M' = max(M, m), c = exp(M - M'), c2 = exp(m - M'), L' = fma(L, c, l*c2), A' = fma(A, c, a*c2),
 // and out[d] = A[d] * (1 / L).
 //
@@ -31,8 +33,13 @@ constexpr size_t partial_m(size_t head_dim) { return (head_dim + 15) / 16 * 16; 
 constexpr size_t partial_l(size_t head_dim) { return partial_m(head_dim) + 1; }
 constexpr size_t partial_floats(size_t head_dim) { return partial_m(head_dim) + 16; }
 
-/// attention "f16": queries are n_heads heads of n_tokens tokens; token t sees the chunk's positions 0 ..
-/// min(n_positions + t, 256) - 1.
+/// Of a chunk, a token whose own position is place `end` - 1, which may be behind it, sees sees_from() ..
+/// sees_to() - 1.
+constexpr size_t sees_from(size_t end, size_t window) { return end > window ? end - window : 0; }
+constexpr size_t sees_to(size_t end) { return end < kAttentionChunk ? end : kAttentionChunk; }
+
+/// attention "f16": queries are n_heads heads of n_tokens tokens; token t sees the chunk's positions
+/// sees_from(n_positions + t, window) .. sees_to(n_positions + t) - 1, which is one at least.
 struct AttentionArgs {
   const float* q;         ///< Head h of token t at q + t*token_stride + h*head_dim.
   size_t token_stride;    ///< Elements.
@@ -41,10 +48,11 @@ struct AttentionArgs {
   size_t n_tokens;        ///< > 0
   size_t n_heads;         ///< > 0
   size_t head_dim;        ///< 1 .. 512
-  size_t n_positions;     ///< 1 .. 256
+  size_t n_positions;     ///< > 0
   float scale;            ///< Of the scores.
   float* partials;        ///< Row of token t, head h at partials + (t*n_heads + h)*partial_stride.
   size_t partial_stride;  ///< Elements, at least partial_floats(head_dim).
+  size_t window = SIZE_MAX;
 };
 using AttentionFn = void(const AttentionArgs&);
 

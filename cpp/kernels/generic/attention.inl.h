@@ -22,9 +22,10 @@ inline F load_f16_part(const uint16_t* p, size_t n) {
   return F::load_f16(t);
 }
 
-/// s[j][i] = (q[j] . K_i) * scale for i < n.
+/// s[j][i] = (q[j] . K_i) * scale for i in [from, n).
 template <int Q>
-inline void scores(const AttentionArgs& g, const float* const q[Q], size_t n, float s[Q][kAttentionChunk]) {
+inline void scores(const AttentionArgs& g, const float* const q[Q], size_t from, size_t n,
+                   float s[Q][kAttentionChunk]) {
   const size_t hd = g.head_dim, whole = hd & ~size_t(15), tail = hd - whole;
   const auto rows = [&]<int P>(size_t i) {
     F acc[Q * P];
@@ -57,20 +58,20 @@ inline void scores(const AttentionArgs& g, const float* const q[Q], size_t n, fl
     }
   };
   constexpr int P = kTile / Q >= 4 ? 4 : kTile / Q >= 2 ? 2 : 1;  // Q * P is a multiple of 4 unless P is 1
-  size_t i = 0;
+  size_t i = from;
   for (; i + P <= n; i += P) rows.template operator()<P>(i);
   for (; i < n; i++) rows.template operator()<1>(i);
 }
 
-/// a[j][d] += sum over i in [from, to) of e[j][i]*V_i[d], increasing i; `from` 0 starts at +0.
+/// a[j][d] += sum over i in [from, to) of e[j][i]*V_i[d], increasing i; `fresh`: from +0.
 template <int Q>
 inline void values(const AttentionArgs& g, const float (*e)[kAttentionChunk], size_t from, size_t to,
-                   float* const a[Q]) {
+                   bool fresh, float* const a[Q]) {
   const size_t hd = g.head_dim;
   const auto dims = [&]<int D>(size_t d) {
     F acc[Q][D];
     for (int j = 0; j < Q; j++)
-      for (int c = 0; c < D; c++) acc[j][c] = from ? F::load(a[j] + d + 16 * c) : F::zero();
+      for (int c = 0; c < D; c++) acc[j][c] = fresh ? F::zero() : F::load(a[j] + d + 16 * c);
     for (size_t i = from; i < to; i++) {
       F v[D];
 #pragma GCC unroll 8
@@ -91,7 +92,7 @@ inline void values(const AttentionArgs& g, const float (*e)[kAttentionChunk], si
   for (; d + 16 <= hd; d += 16) dims.template operator()<1>(d);
   if (d == hd) return;
   for (int j = 0; j < Q; j++) {  // a partial has room for a whole group
-    F acc = from ? F::load(a[j] + d) : F::zero();
+    F acc = fresh ? F::zero() : F::load(a[j] + d);
     for (size_t i = from; i < to; i++)
       acc = fma(F::set1(e[j][i]), load_f16_part(g.v + i * hd + d, hd - d), acc);
     acc.store(a[j] + d);
@@ -102,23 +103,32 @@ template <int Q>
 inline void tile(const AttentionArgs& g, size_t query) {
   const float* q[Q];
   float* a[Q];
-  size_t n[Q];
+  size_t from[Q], to[Q];
   for (int j = 0; j < Q; j++) {
     const size_t t = (query + j) / g.n_heads, h = (query + j) % g.n_heads;
     q[j] = g.q + t * g.token_stride + h * g.head_dim;
     a[j] = g.partials + (query + j) * g.partial_stride;
-    n[j] = g.n_positions + t < kAttentionChunk ? g.n_positions + t : kAttentionChunk;
+    from[j] = sterna::kernels::sees_from(g.n_positions + t, g.window);
+    to[j] = sterna::kernels::sees_to(g.n_positions + t);
   }
   float s[Q][kAttentionChunk];
-  scores<Q>(g, q, n[Q - 1], s);  // later tokens see more
+  scores<Q>(g, q, from[0], to[Q - 1], s);  // later tokens see from later on, and further
   for (int j = 0; j < Q; j++) {
-    const float m = softmax::max_of(s[j], n[j]);
+    float* const mine = s[j] + from[j];
+    const float m = softmax::max_of(mine, to[j] - from[j]);
     a[j][sterna::kernels::partial_m(g.head_dim)] = m;
-    a[j][sterna::kernels::partial_l(g.head_dim)] = softmax::exps(s[j], n[j], m, s[j]);
+    a[j][sterna::kernels::partial_l(g.head_dim)] = softmax::exps(mine, to[j] - from[j], m, mine);
   }
-  values<Q>(g, s, 0, n[0], a);
-  for (int j = 1; j < Q; j++)
-    if (n[j] > n[0]) values<1>(g, s + j, n[0], n[j], a + j);
+  // What all see is summed for all at once, after what only the earlier ones see, before what only the later.
+  const size_t first = from[Q - 1] < to[0] ? from[Q - 1] : to[0];
+  const bool fresh = from[0] == first;
+  for (int j = 0; !fresh && j < Q; j++)
+    values<1>(g, s + j, from[j] < first ? from[j] : first, first, true, a + j);
+  values<Q>(g, s, first, to[0], fresh, a);
+  for (int j = 1; j < Q; j++) {
+    const size_t next = from[j] > to[0] ? from[j] : to[0];
+    if (to[j] > next) values<1>(g, s + j, next, to[j], false, a + j);
+  }
 }
 
 void f16(const AttentionArgs& g) {

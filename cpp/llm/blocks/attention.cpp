@@ -9,6 +9,8 @@ Result<std::unique_ptr<Block>> Attention::load(Loader& loader, size_t layer, con
   const size_t q = s.n_head * s.head_dim, kv = s.n_head_kv * s.head_dim;
   STERNA_RETURN_IF_ERROR(loader.vector(p + "attn_norm.weight", s.n_embd, true, b->norm_));
   if (s.sub_norm) STERNA_RETURN_IF_ERROR(loader.vector(p + "attn_sub_norm.weight", q, true, b->sub_norm_));
+  if (s.post_norm)
+    STERNA_RETURN_IF_ERROR(loader.vector(p + "post_attention_norm.weight", s.n_embd, true, b->post_norm_));
   if (s.qk_norms != QkNorms::kNone) {
     const bool whole = s.qk_norms == QkNorms::kWhole;
     STERNA_RETURN_IF_ERROR(loader.vector(p + "attn_q_norm.weight", whole ? q : s.head_dim, true, b->q_norm_));
@@ -37,9 +39,9 @@ void Attention::run(cpu::RowOps& ops, cpu::Residual& x) const {
   ops.norm(x, norm_, spec_.eps, qkv_);
   ops.multiply({q, k, v});
   ops.rotate_and_store(layer_, spec_.rotation, {q_norm_, k_norm_, spec_.eps}, q, k, v);
-  ops.attend(layer_, q, spec_.scale, sub_norm_, spec_.eps, out_);
+  ops.attend(layer_, spec_.window, q, spec_.scale, sub_norm_, spec_.eps, out_);
   ops.multiply({x.delta});
-  x.pending = true;
+  x.pending = true, x.post = post_norm_, x.post_eps = spec_.eps;
 }
 
 }  // namespace sterna::blocks

@@ -1,5 +1,5 @@
 // The attention block: q,k,v = W RMS(x) (+ bias); [RMS of q,k]; RoPE; o = attention; [o = RMS(o)];
-// Wo o.
+// Wo o; [RMS of it].
 #pragma once
 
 #include <memory>
@@ -18,8 +18,9 @@ enum class QkNorms { kNone, kHeads, kWhole };
 struct AttentionSpec {
   size_t n_embd = 0, n_head = 0, n_head_kv = 0, head_dim = 0;
   float eps = 0, scale = 0;
-  size_t rotation = 0;    ///< Of RowOps.
-  bool sub_norm = false;  ///< attn_sub_norm before Wo (BitNet).
+  size_t rotation = 0, window = 0;  ///< Of RowOps.
+  bool sub_norm = false;            ///< attn_sub_norm before Wo (BitNet).
+  bool post_norm = false;           ///< post_attention_norm behind Wo (Gemma).
   QkNorms qk_norms = QkNorms::kNone;
   bool qkv_bias = false;  ///< Required biases of q, k and v (Qwen2); elsewhere biases are optional.
 };
@@ -36,7 +37,7 @@ class Attention : public Block {
 
   size_t layer_;
   AttentionSpec spec_;
-  std::vector<float> norm_, sub_norm_, q_norm_, k_norm_;
+  std::vector<float> norm_, sub_norm_, post_norm_, q_norm_, k_norm_;
   Matrix q_, k_, v_, o_;
   const cpu::Linear* const qkv_[3] = {&q_.linear, &k_.linear, &v_.linear};
   const cpu::Linear* const out_[1] = {&o_.linear};

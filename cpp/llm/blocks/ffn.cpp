@@ -9,6 +9,8 @@ Result<std::unique_ptr<Block>> Ffn::load(Loader& loader, size_t layer, const Ffn
   STERNA_RETURN_IF_ERROR(loader.vector(p + "ffn_norm.weight", s.n_embd, true, b->norm_));
   if (s.sub_norm)
     STERNA_RETURN_IF_ERROR(loader.vector(p + "ffn_sub_norm.weight", s.n_ff, true, b->sub_norm_));
+  if (s.post_norm)
+    STERNA_RETURN_IF_ERROR(loader.vector(p + "post_ffw_norm.weight", s.n_embd, true, b->post_norm_));
   if (s.fused_gate_up) {
     STERNA_RETURN_IF_ERROR(
         loader.matrices(p + "ffn_up", s.n_embd, {{&b->gate_, s.n_ff}, {&b->up_, s.n_ff}}, false));
@@ -27,7 +29,7 @@ void Ffn::run(cpu::RowOps& ops, cpu::Residual& x) const {
   ops.multiply({gate, up});
   ops.glu(activation_, gate, up, sub_norm_, spec_.eps, out_);
   ops.multiply({x.delta});
-  x.pending = true;
+  x.pending = true, x.post = post_norm_, x.post_eps = spec_.eps;
 }
 
 }  // namespace sterna::blocks

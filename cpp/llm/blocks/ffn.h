@@ -1,4 +1,5 @@
-// The gated feed-forward block: f = act(Wgate RMS(x)) * (Wup RMS(x)); [f = RMS(f)]; Wdown f.
+// The gated feed-forward block: f = act(Wgate RMS(x)) * (Wup RMS(x)); [f = RMS(f)]; Wdown f;
+// [RMS of it].
 #pragma once
 
 #include <memory>
@@ -17,6 +18,7 @@ struct FfnSpec {
   const char* activation = "silu";  ///< A name that cpu::Glu knows.
   bool sub_norm = false;            ///< ffn_sub_norm before Wdown (BitNet).
   bool fused_gate_up = false;       ///< The rows of Wgate, then those of Wup, in ffn_up (Phi-3).
+  bool post_norm = false;           ///< post_ffw_norm behind Wdown (Gemma).
 };
 
 class Ffn : public Block {
@@ -29,7 +31,7 @@ class Ffn : public Block {
 
   FfnSpec spec_;
   cpu::Glu activation_;
-  std::vector<float> norm_, sub_norm_;
+  std::vector<float> norm_, sub_norm_, post_norm_;
   Matrix gate_, up_, down_;
   const cpu::Linear* const in_[2] = {&gate_.linear, &up_.linear};
   const cpu::Linear* const out_[1] = {&down_.linear};

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
+#include <variant>
 
 #include "base/checked_math.h"
 
@@ -63,10 +65,10 @@ Status Loader::plan(const cpu::TermKind& kind, const std::string& name, size_t d
   for (const Part& p : parts) rows += p.rows;
   Plan whole{&kind, nullptr, {}, {}, nullptr};
   for (size_t i = 0; i < kind.tensors.size(); i++) {
-    const auto [elements, n_rows] = kind.shape(i, rows / n_experts, depth);
+    const auto [elements, n_rows] = kind.shape(i, rows / std::max<size_t>(1, n_experts), depth);
     const uint64_t shape[] = {elements, n_rows, n_experts};
     STERNA_ASSIGN(const GgufTensor* t,
-                  find(name + kind.tensors[i], std::span(shape).first(n_experts > 1 ? 3 : 2), i > 0));
+                  find(name + kind.tensors[i], std::span(shape).first(n_experts ? 3 : 2), i > 0));
     if (!t) return {};
     STERNA_ASSIGN(const formats::Format* f, matrix_format(*t));
     if (parts.size() > 1 && f->tail_bytes)
@@ -132,6 +134,33 @@ Status Loader::experts(const std::string& name, size_t n_experts, size_t rows, s
   return {};
 }
 
+namespace {
+
+template <class T>
+void append(std::string& text, const T& value) {
+  if constexpr (std::is_arithmetic_v<T>)
+    text.append(reinterpret_cast<const char*>(&value), sizeof value);
+  else if constexpr (std::is_same_v<T, std::string>)
+    text += value + '\0';
+  else
+    for (const auto& element : value) append(text, typename T::value_type(element));
+}
+
+}  // namespace
+
+void Loader::take_keys() {
+  std::string all, arch;
+  if (const auto* v = file_.find("general.architecture"))
+    std::visit([&](const auto& a) { append(arch, a); }, *v);
+  arch.back() = '.';  // behind the name stands 0
+  for (const GgufKey& k : file_.keys())
+    if (k.name.starts_with(arch)) {
+      append(all, k.name);
+      std::visit([&](const auto& v) { append(all, v); }, k.value);
+    }
+  take({reinterpret_cast<const uint8_t*>(all.data()), all.size()});
+}
+
 Loader::Plan& Loader::weight_of(const Matrix& to) {
   return *std::find_if(plans_.begin(), plans_.end(),
                        [&](const Plan& p) { return p.to == &to && p.kind->tensors.data() == cpu::kWeight; });
@@ -151,8 +180,11 @@ Status Loader::pack(Buffer& storage, const std::function<bool(float)>& progress)
     if (!term.ok()) return error(p.tensors[0]->name, term.status().message(), term.status().code());
     p.made = term.value().get();
     p.to->linear.terms.push_back(std::move(term.value()));
-    for (const cpu::TensorRows& s : p.sources)
+    for (const cpu::TensorRows& s : p.sources) {
       take({s.data, s.rows * formats::row_bytes(*s.stored, s.depth)});
+      const float scale = s.scale();
+      take({reinterpret_cast<const uint8_t*>(&scale), sizeof scale});
+    }
     if (p.to != plans_.back().to)  // screening reads the output matrix again
       for (const GgufTensor* t : p.tensors) file_.release(*t);
     done += bytes(p);

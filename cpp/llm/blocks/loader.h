@@ -73,6 +73,8 @@ class Loader {
 
   /// Adds to the fingerprint what keys and values depend on: pack() and vector() do for what they read.
   void take(std::span<const uint8_t> bytes) { fingerprint_ = mix(fingerprint_, ops_.fingerprint(bytes)); }
+  /// Those of the architecture, whoever reads them.
+  void take_keys();
   uint64_t fingerprint() const { return fingerprint_; }
 
   /// The plan of the tensor that `to` is made of, besides what other terms it may have.
@@ -84,7 +86,7 @@ class Loader {
 
  private:
   Status plan(const cpu::TermKind& kind, const std::string& name, size_t depth,
-              std::initializer_list<Part> parts, size_t n_experts = 1);
+              std::initializer_list<Part> parts, size_t n_experts = 0);
 
   const GgufFile& file_;
   cpu::RowOps& ops_;

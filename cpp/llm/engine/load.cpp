@@ -74,7 +74,8 @@ void describe_model(const Runtime& s, ModelInfo& i) {
   i.screen_bytes = s.decoder->screen_bytes();
   i.n_layer = d.n_layer, i.n_embd = d.n_embd, i.n_ff = d.n_ff, i.n_head = d.n_head, i.n_head_kv = d.n_head_kv;
   i.head_dim = d.head_dim, i.n_vocab = s.decoder->n_vocab(), i.n_ctx_train = d.n_ctx_train;
-  i.n_ctx = s.n_ctx;
+  i.n_ctx = s.n_ctx, i.window = d.window;
+  i.n_layer_local = size_t(std::count(d.local.begin(), d.local.end(), true));
   i.n_threads = s.threads.size();
   const auto text_of = [&](int32_t id) { return id >= 0 ? t.text(id) : std::string(); };
   i.bos = t.bos(), i.eos = t.eos(), i.eot = t.eot(), i.add_bos = t.add_bos();
@@ -107,19 +108,14 @@ Result<std::shared_ptr<Runtime>> load(const std::string& path, const LoadOptions
   const size_t n_ctx = !o.n_ctx        ? std::min<size_t>(4096, spec.n_ctx_train)
                        : *o.n_ctx == 0 ? spec.n_ctx_train
                                        : size_t(*o.n_ctx);
-  if (n_ctx > spec.n_ctx_max)
-    return Status(Code::kUnsupported,
-                  "[load] n_ctx, got " + std::to_string(n_ctx) + ", expected at most the " +
-                      std::to_string(spec.n_ctx_max) +
-                      " tokens of the model's attention window: windowed attention is not implemented");
   if (n_ctx > spec.n_ctx_train)
     spec.warnings.push_back("a context of " + std::to_string(n_ctx) + " tokens is longer than the " +
                             std::to_string(spec.n_ctx_train) + " that the model was made for");
   s->n_ctx = n_ctx;
-  STERNA_ASSIGN(
-      s->decoder,
-      models::Decoder::load(file, std::move(spec), *threads,
-                            {std::min(size_t(o.n_batch), n_ctx), n_ctx, o.kv_type, head_options(o)}, o.progress));
+  STERNA_ASSIGN(s->decoder,
+                models::Decoder::load(file, std::move(spec), *threads,
+                                      {std::min(size_t(o.n_batch), n_ctx), n_ctx, o.kv_type, head_options(o)},
+                                      o.progress));
   STERNA_RETURN_IF_ERROR(file.check_unchanged());
   if (s->tokenizer->size() > s->decoder->n_vocab())
     return Status(Code::kCorrupt, "[load] " + path + ": the tokenizer has " +

@@ -1,5 +1,7 @@
 // Finds pages of keys and values by the tokens before and in them, so that sequences that begin alike compute
-// and keep their beginning once. A page lives as long as a sequence has it; the index holds none alive.
+// and keep their beginning once. A page lives as long as a sequence has it; the index holds none alive. Of
+// layers whose attention has a window, sequences have the last pages only: they are shared while one is still
+// about there.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +26,9 @@ class Prefixes {
   struct Entry {
     std::vector<int32_t> ids;                       // of all pages up to and with this one
     std::vector<std::weak_ptr<cpu::KvPage>> pages;  // [layer]
+    bool dead() const;
   };
-  const Entry* find(std::span<const int32_t> ids) const;
+  Entry* find(std::span<const int32_t> ids);
   void forget_dead();
 
   std::unordered_multimap<uint64_t, Entry> entries_;  // by the fingerprint of ids

@@ -67,6 +67,19 @@ Status Runtime::extend(Sequence& s, std::span<const int32_t> tokens, size_t n_wa
   return {};
 }
 
+Status Runtime::truncate(Sequence& s, size_t n) {
+  if (!s.keeps(n)) {
+    const std::span<const int32_t> ids(s.ids().data(), n);
+    Sequence again(*decoder, n_ctx);
+    again.reserve_ids();
+    const size_t adopted = prefixes.adopt(again, ids);
+    STERNA_RETURN_IF_ERROR(extend(again, ids.subspan(adopted), 0, {}));
+    s = std::move(again);
+  }
+  s.truncate(n);
+  return {};
+}
+
 Status Runtime::forward(Sequence& s, std::span<const int32_t> tokens, std::span<float> out,
                         const KeepGoing& keep_going) {
   STERNA_RETURN_IF_ERROR(check_tokens(tokens, "forward", s.size()));

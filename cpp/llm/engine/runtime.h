@@ -50,6 +50,9 @@ struct Runtime {
   /// and its length; with n_wanted SIZE_MAX `logits` has all of that pass.
   Status extend(Sequence& s, std::span<const int32_t> tokens, size_t n_wanted, const KeepGoing& keep_going,
                 const std::function<Status(size_t, size_t)>& each_pass = {});
+  /// Forgets all but the first n tokens. Those whose keys and values are gone already, out of the window of
+  /// the model's attention, run again, to the same bits. If that fails the sequence has not changed.
+  Status truncate(Sequence& s, size_t n);
   /// The error for ids outside the vocabulary, no tokens, or more than fit after the `used` ones of a
   /// context; ok otherwise.
   Status check_tokens(std::span<const int32_t> tokens, const char* who, size_t used = 0) const;

@@ -7,10 +7,19 @@ namespace sterna::engine {
 
 size_t Sequence::keep_common(std::span<const int32_t> ids, size_t most) {
   const size_t n = std::min({ids_.size(), ids.size(), most});
-  const size_t common =
+  size_t common =
       size_t(std::mismatch(ids.begin(), ids.begin() + ptrdiff_t(n), ids_.begin()).first - ids.begin());
+  if (!keeps(common)) common = 0;
   truncate(common);
   return common;
+}
+
+bool Sequence::keeps(size_t n) const {
+  return std::all_of(states_.begin(), states_.end(), [&](const cpu::KvState& s) { return s.keeps(n); });
+}
+
+void Sequence::forget_unseen() {
+  for (cpu::KvState& s : states_) s.forget_unseen(size());
 }
 
 Sequence Sequence::fork() const {

@@ -25,6 +25,11 @@ static_assert(sizeof(Header) == 24);
 
 size_t n_pages(size_t n_tokens) { return (n_tokens + cpu::kPagePositions - 1) / cpu::kPagePositions; }
 
+/// The first page that a token behind n_tokens sees.
+size_t first_page(const cpu::KvState& state, size_t n_tokens) {
+  return cpu::first_seen(n_tokens, state.window()) / cpu::kPagePositions;
+}
+
 /// Bytes and their fingerprint, piece by piece.
 class Writer {
  public:
@@ -52,7 +57,7 @@ Status write(const Runtime& runtime, const Sequence& s, const std::string& path)
   out.put(&h, sizeof h);
   out.put(s.ids().data(), s.size() * sizeof(int32_t));
   for (const cpu::KvState& state : s.states())
-    for (size_t i = 0; i < n_pages(s.size()); i++) {
+    for (size_t i = first_page(state, s.size()); i < n_pages(s.size()); i++) {
       const size_t bytes = state.type().page_bytes();
       const Buffer page = Buffer::allocate(bytes);
       if (page.empty())
@@ -118,8 +123,9 @@ Result<Sequence> load_sequence(const Runtime& runtime, const std::string& path) 
                                        std::to_string(runtime.n_ctx));
   Sequence s(*runtime.decoder, runtime.n_ctx);
   const size_t pages = n_pages(h.n_tokens), page_bytes = s.states()[0].type().page_bytes();
-  const uint64_t expected =
-      uint64_t(h.n_tokens) * sizeof(int32_t) + s.states().size() * pages * page_bytes + sizeof(uint64_t);
+  uint64_t expected = uint64_t(h.n_tokens) * sizeof(int32_t) + sizeof(uint64_t);
+  for (const cpu::KvState& state : s.states())
+    expected += (pages - std::min(pages, first_page(state, h.n_tokens))) * page_bytes;
   if (in.left() != expected)
     return bad(Code::kCorrupt, "got " + std::to_string(in.left()) + " bytes after the header, expected " +
                                    std::to_string(expected));
@@ -132,12 +138,15 @@ Result<Sequence> load_sequence(const Runtime& runtime, const std::string& path) 
                                      std::to_string(runtime.decoder->n_vocab() - 1));
   STERNA_RETURN_IF_ERROR(s.extend(ids.size()));
   for (const cpu::KvState& state : s.states())
-    for (size_t i = 0; i < pages; i++) std::memcpy(state.page(i), in.take(page_bytes), page_bytes);
+    for (size_t i = first_page(state, h.n_tokens); i < pages; i++)
+      std::memcpy(state.page(i), in.take(page_bytes), page_bytes);
   uint64_t print;
   const uint64_t found = in.print();
   std::memcpy(&print, in.take(sizeof print), sizeof print);
   if (print != found) return bad(Code::kCorrupt, "the checksum differs: the file is damaged");
   s.append(ids);
+  s.forget_unseen();
+  s.set_foreign();
   return s;
 }
 

@@ -1,6 +1,7 @@
 // Files that hold a sequence with its keys and values.
 //   char[8] "STERNASQ"  u32 version (1)  u32 n_tokens  u64 fingerprint of the model  u32 tokens[n_tokens]
-//   for each layer, for each 256 tokens: a page as the KV type lays it out, zero behind the last token
+//   for each layer, for each 256 tokens: a page as the KV type lays it out, zero behind the last token; none
+//   where all tokens are out of the window of the layer's attention for those to come
 //   u64 fingerprint of all before
 // Little-endian. The layout is the same on every machine, and so is every bit in it.
 #pragma once

@@ -47,7 +47,7 @@ class Reader {
   /// A finite positive number.
   Status positive(const char* name, double* out) {
     STERNA_ASSIGN(*out, file_.get_float(key(name), *out));
-    if (!(std::isfinite(*out) && *out > 0))
+    if (!(std::isfinite(float(*out)) && float(*out) > 0))  // some are kept as floats
       return range(name, std::to_string(*out), "a finite number above 0");
     return {};
   }
@@ -118,7 +118,9 @@ Status read_rope(const GgufFile& file, Reader& r, DecoderSpec& s) {
   if (type != "none" && type != "linear" && type != "yarn" && type != "longrope")
     return Status(Code::kUnsupported, "[model] " + file.path() + ": key '" + r.key("rope.scaling.type") +
                                           "', got '" + type + "', expected none, linear, yarn or longrope");
-  if (type == "longrope") {
+  // Converters write the tensors, but not always the type.
+  if (type == "longrope" || file.find_tensor("rope_factors_long.weight") ||
+      file.find_tensor("rope_factors_short.weight")) {
     s.n_ctx_short = s.n_ctx_train;
     STERNA_RETURN_IF_ERROR(
         r.count("rope.scaling.original_context_length", 1, size_t(1) << 30, &s.n_ctx_short));
@@ -161,26 +163,52 @@ Status read_heads(const GgufFile& file, Reader& r, DecoderSpec& s) {
   return {};
 }
 
-/// What attention sees: all before, here as far as a window that makes no difference yet.
+/// Which layers' attention is local, by a period or layer by layer.
+struct LocalLayers {
+  size_t n_layer;
+  std::vector<bool> operator()(const std::vector<bool>& local) const { return local; }
+  std::vector<bool> operator()(uint64_t period) const { return local_layers(n_layer, period); }
+  std::vector<bool> operator()(int64_t period) const {
+    return period < 0 ? std::vector<bool>() : local_layers(n_layer, uint64_t(period));
+  }
+  template <class T>
+  std::vector<bool> operator()(const GgufNumbers<T>& numbers) const {
+    std::vector<bool> local;
+    for (const T x : numbers) local.push_back(x != 0);
+    return local;
+  }
+  template <class T>
+  std::vector<bool> operator()(const T&) const {
+    return {};
+  }
+};
+
+/// What attention sees: all before, or in local layers a window; every layer is local unless the file or the
+/// architecture says otherwise.
 Status read_window(const GgufFile& file, Reader& r, DecoderSpec& s) {
   STERNA_ASSIGN(const bool causal, file.get_bool(r.key("attention.causal"), true));
   if (!causal)
     return Status(Code::kUnsupported,
                   "[model] " + file.path() + ": bidirectional attention is not implemented");
-  size_t window = 0;
   if (file.find(r.key("attention.sliding_window")))
-    STERNA_RETURN_IF_ERROR(r.count("attention.sliding_window", 0, size_t(1) << 30, &window));
-  if (window > 0) s.n_ctx_max = window;
-  if (s.n_ctx_max < s.n_ctx_train) {
-    s.warnings.push_back("the context is limited to " + std::to_string(window) +
-                         " tokens, the window of the model's attention, because windowed attention is not "
-                         "implemented; up to there it makes no difference");
-    s.n_ctx_train = s.n_ctx_max;
-  }
+    STERNA_RETURN_IF_ERROR(r.count("attention.sliding_window", 0, size_t(1) << 30, &s.window));
+  if (s.window == 0) return {};
+  const char* const pattern = "attention.sliding_window_pattern";
+  const GgufValue* v = file.find(r.key(pattern));
+  s.local = v ? std::visit(LocalLayers{s.n_layer}, *v) : local_layers(s.n_layer, 0);
+  if (s.local.size() != s.n_layer)
+    return r.range(pattern, "another value",
+                   "a period, or one boolean for each of the " + std::to_string(s.n_layer) + " layers");
   return {};
 }
 
 }  // namespace
+
+std::vector<bool> local_layers(size_t n_layer, uint64_t period) {
+  std::vector<bool> local(n_layer, true);
+  for (size_t i = 0; period && i < n_layer; i++) local[i] = i % period < period - 1;
+  return local;
+}
 
 Result<DecoderSpec> read_spec(const GgufFile& file, const SpecOptions& options) {
   STERNA_RETURN_IF_ERROR(io::require_model(file));
@@ -213,7 +241,7 @@ Result<DecoderSpec> read_spec(const GgufFile& file, const SpecOptions& options) 
   s.eps = float(eps);
   STERNA_ASSIGN(double scale, file.get_float(r.key("attention.scale"), 0));
   if (scale == 0) scale = 1 / std::sqrt(double(s.head_dim));  // 0 is "not set", as in llama.cpp
-  if (!(std::isfinite(scale) && scale > 0))
+  if (!(std::isfinite(float(scale)) && float(scale) > 0))
     return r.range("attention.scale", std::to_string(scale), "a finite number above 0");
   s.attention_scale = float(scale);
   STERNA_RETURN_IF_ERROR(read_rope(file, r, s));

@@ -20,6 +20,9 @@ struct SpecOptions {
 /// for bad values.
 Result<DecoderSpec> read_spec(const GgufFile& file, const SpecOptions& options);
 
+/// Every layer, but for the last one of each `period` (0: none).
+std::vector<bool> local_layers(size_t n_layer, uint64_t period);
+
 /// kUnsupported for a key of the architecture that asks for a graph that is not implemented; a warning for
 /// one that is not known.
 Status refuse_foreign_keys(const GgufFile& file, const std::string& arch, DecoderSpec& spec);
@@ -29,7 +32,7 @@ Status read_experts(const GgufFile& file, DecoderSpec& spec);
 
 /// What an architecture adds to the common hyper-parameters already in `spec`.
 using Configure = Status(const GgufFile& file, const SpecOptions& options, DecoderSpec& spec);
-Configure configure_llama, configure_bitnet, configure_olmoe, configure_phi3, configure_qwen2,
-    configure_qwen3, configure_qwen3moe;
+Configure configure_llama, configure_bitnet, configure_gemma3, configure_olmoe, configure_phi3,
+    configure_qwen2, configure_qwen3, configure_qwen3moe;
 
 }  // namespace sterna::models

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,18 +25,24 @@ namespace sterna::models {
 
 struct DecoderSpec {
   size_t n_layer = 0, n_embd = 0, n_ff = 0, n_head = 0, n_head_kv = 0, head_dim = 0, n_ctx_train = 0;
-  size_t n_ctx_short = 0;         ///< Longrope: other rotary factors for contexts that are longer; 0: none.
-  size_t n_ctx_max = ~size_t(0);  ///< Beyond it the graph would be another one.
+  size_t n_ctx_short = 0;   ///< Longrope: other rotary factors for contexts that are longer; 0: none.
+  size_t window = 0;        ///< Positions that attention of local layers sees, its own included.
+  std::vector<bool> local;  ///< [layer], or empty if none is.
   float eps = 0;
   float attention_scale = 0;
+  float embedding_scale = 1;
   cpu::RopeSpec rope;
-  const char* activation = "silu";  ///< A name that cpu::Glu knows.
-  bool fused_gate_up = false;       ///< Gate and up in one matrix, ffn_up (Phi-3).
-  cpu::Routing experts;             ///< FFN blocks are mixtures of them, each of n_ff, if there are any.
-  bool sub_norms = false;           ///< attn_sub_norm before Wo, ffn_sub_norm before Wdown (BitNet).
+  std::optional<cpu::RopeSpec> local_rope;  ///< Of local layers, if it is another one.
+  const char* activation = "silu";          ///< A name that cpu::Glu knows.
+  bool fused_gate_up = false;               ///< Gate and up in one matrix, ffn_up (Phi-3).
+  cpu::Routing experts;     ///< FFN blocks are mixtures of them, each of n_ff, if there are any.
+  bool sub_norms = false;   ///< attn_sub_norm before Wo, ffn_sub_norm before Wdown (BitNet).
+  bool post_norms = false;  ///< post_attention_norm behind Wo, post_ffw_norm behind Wdown (Gemma).
   blocks::QkNorms qk_norms = blocks::QkNorms::kNone;
   bool qkv_bias = false;  ///< Required biases of q, k and v (Qwen2); elsewhere biases are optional.
   std::vector<std::string> warnings;
+
+  bool is_local(size_t layer) const { return !local.empty() && local[layer]; }
 };
 
 /// The rows of a pass: `tokens` in the order of `spans`, which follow each other.
@@ -73,7 +80,7 @@ class Decoder {
   const std::vector<TensorInfo>& tensors() const { return tensors_; }  ///< With the kernel of each.
 
   /// What a sequence keeps, for each layer; still without pages.
-  std::vector<cpu::KvState> new_states() const { return {spec_.n_layer, cpu::KvState(*kv_type_)}; }
+  std::vector<cpu::KvState> new_states() const;
 
   /// Runs up to n_batch rows: their keys and values are kept, and `logits` can give those of the wanted rows.
   /// Rows of any sequences in any mix have the bits that they have alone. kCancelled if keep_going (may be

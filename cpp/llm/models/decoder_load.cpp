@@ -50,7 +50,8 @@ class Decoder::Load {
     STERNA_RETURN_IF_ERROR(loader_.find(t->name, shape, true).status());
     STERNA_ASSIGN(const formats::Format* f, loader_.matrix_format(*t));
     d_.embedding_ = {f, nullptr, d_.spec_.n_embd,
-                     formats::tensor_scale(*f, t->data, d_.spec_.n_embd, d_.n_vocab_)};
+                     formats::tensor_scale(*f, t->data, d_.spec_.n_embd, d_.n_vocab_),
+                     d_.spec_.embedding_scale};
     return {};
   }
 
@@ -73,25 +74,36 @@ class Decoder::Load {
   Status layers() {
     const DecoderSpec& s = d_.spec_;
     STERNA_ASSIGN(const std::vector<float> factors, rotary_factors());
-    const blocks::AttentionSpec attention{.n_embd = s.n_embd,
-                                          .n_head = s.n_head,
-                                          .n_head_kv = s.n_head_kv,
-                                          .head_dim = s.head_dim,
-                                          .eps = s.eps,
-                                          .scale = s.attention_scale,
-                                          .rotation = d_.ops_.add_rotation(s.rope, factors),
-                                          .sub_norm = s.sub_norms,
-                                          .qk_norms = s.qk_norms,
-                                          .qkv_bias = s.qkv_bias};
-    const blocks::FfnSpec ffn{s.n_embd, s.n_ff, s.eps, s.activation, s.sub_norms, s.fused_gate_up};
+    if (!cpu::rope_is_exact(s.rope, factors, options_.n_ctx) ||
+        (s.local_rope && !cpu::rope_is_exact(*s.local_rope, {}, options_.n_ctx)))
+      return Status(Code::kUnsupported, "[model] " + loader_.file().path() +
+                                            ": the rope keys and tensors turn the last of " +
+                                            std::to_string(options_.n_ctx) +
+                                            " positions by 2^30 and more, where no cosine is exact");
+    d_.kv_type_ = cpu::make_kv_type(options_.kv_type, {s.n_head_kv, s.head_dim});
+    d_.ops_.set_attention(*d_.kv_type_, s.n_head);
+    const size_t rotation = d_.ops_.add_rotation(s.rope, factors);
+    const size_t local_rotation = s.local_rope ? d_.ops_.add_rotation(*s.local_rope, {}) : rotation;
+    blocks::AttentionSpec attention{.n_embd = s.n_embd,
+                                    .n_head = s.n_head,
+                                    .n_head_kv = s.n_head_kv,
+                                    .head_dim = s.head_dim,
+                                    .eps = s.eps,
+                                    .scale = s.attention_scale,
+                                    .sub_norm = s.sub_norms,
+                                    .post_norm = s.post_norms,
+                                    .qk_norms = s.qk_norms,
+                                    .qkv_bias = s.qkv_bias};
+    const blocks::FfnSpec ffn{s.n_embd,    s.n_ff,          s.eps,       s.activation,
+                              s.sub_norms, s.fused_gate_up, s.post_norms};
     const blocks::MoeSpec moe{s.n_embd, s.n_ff, s.eps, s.activation, s.experts};
     for (size_t i = 0; i < s.n_layer; i++) {
+      attention.rotation = s.is_local(i) ? local_rotation : rotation;
+      attention.window = d_.ops_.add_window(s.is_local(i) ? s.window : cpu::kNoWindow);
       STERNA_RETURN_IF_ERROR(add(blocks::Attention::load(loader_, i, attention)));
       STERNA_RETURN_IF_ERROR(
           add(s.experts.n_experts ? blocks::Moe::load(loader_, i, moe) : blocks::Ffn::load(loader_, i, ffn)));
     }
-    d_.kv_type_ = cpu::make_kv_type(options_.kv_type, {s.n_head_kv, s.head_dim});
-    d_.ops_.set_attention(*d_.kv_type_, s.n_head);
     return {};
   }
 
@@ -146,25 +158,24 @@ class Decoder::Load {
   void take_spec() {
     constexpr double kArithmetic = 1;  // changes with every change of bits
     const DecoderSpec& s = d_.spec_;
-    const double numbers[] = {kArithmetic,
-                              double(s.n_layer),
-                              double(s.n_head),
-                              double(s.head_dim),
-                              s.eps,
-                              s.attention_scale,
-                              double(s.rope.interleaved),
-                              double(s.rope.n_rot),
-                              s.rope.base,
-                              s.rope.freq_scale,
-                              s.rope.magnitude,
-                              s.rope.yarn_ext_factor,
-                              s.rope.yarn_beta_fast,
-                              s.rope.yarn_beta_slow,
-                              s.rope.yarn_original_ctx};
+    std::vector<double> numbers = {kArithmetic, double(s.n_layer), double(s.n_head), double(s.head_dim),
+                                   s.eps,       s.attention_scale};
+    const auto add_rope = [&](const cpu::RopeSpec& r) {
+      numbers.insert(numbers.end(),
+                     {double(r.interleaved), double(r.n_rot), r.base, r.freq_scale, r.magnitude,
+                      r.yarn_ext_factor, r.yarn_beta_fast, r.yarn_beta_slow, r.yarn_original_ctx});
+    };
+    add_rope(s.rope);
+    if (s.local_rope) add_rope(*s.local_rope);
+    if (s.embedding_scale != 1) numbers.push_back(s.embedding_scale);
+    for (size_t i = 0; i < s.n_layer && !s.local.empty(); i++)
+      numbers.push_back(s.is_local(i) ? double(s.window) : 0);
+    if (s.n_ctx_short) numbers.push_back(options_.n_ctx > s.n_ctx_short);  // which factors
+    loader_.take_keys();
     const auto bytes = [](const auto* p, size_t n) {
       return std::span<const uint8_t>(reinterpret_cast<const uint8_t*>(p), n);
     };
-    loader_.take(bytes(numbers, sizeof numbers));
+    loader_.take(bytes(numbers.data(), numbers.size() * sizeof(double)));
     loader_.take(bytes(s.activation, std::strlen(s.activation)));
     loader_.take(bytes(options_.kv_type.data(), options_.kv_type.size()));
     d_.fingerprint_ = loader_.fingerprint();

@@ -1,4 +1,5 @@
 // The keys of mixtures of experts, for the architectures that have them.
+#include <algorithm>
 #include <cmath>
 
 #include "llm/models/architecture.h"
@@ -21,8 +22,14 @@ Status read_experts(const GgufFile& file, DecoderSpec& spec) {
   STERNA_RETURN_IF_ERROR(count("expert_count", 0, 4096, &r.n_experts));
   STERNA_RETURN_IF_ERROR(count("expert_used_count", 0, r.n_experts, &r.n_used));
   STERNA_RETURN_IF_ERROR(count("expert_feed_forward_length", spec.n_ff, 1 << 22, &spec.n_ff));
+  // Floats that a row needs beside the weights.
+  constexpr size_t kMost = 1 << 18;
+  if (r.n_used * std::max(spec.n_ff, spec.n_embd) > kMost)
+    return wrong("expert_used_count", std::to_string(r.n_used),
+                 "at most 2^18 elements of all experts that a token uses");
   STERNA_ASSIGN(const double scale, file.get_float(arch + ".expert_weights_scale", 0));
-  if (!std::isfinite(scale)) return wrong("expert_weights_scale", std::to_string(scale), "a finite number");
+  if (!std::isfinite(float(scale)))
+    return wrong("expert_weights_scale", std::to_string(scale), "a finite number");
   r.scale = scale == 0 ? 1.0f : float(scale);  // 0 is "not set", as in llama.cpp
   constexpr uint64_t kSoftmax = 1;
   STERNA_ASSIGN(const uint64_t gating, file.get_uint(arch + ".expert_gating_func", kSoftmax));

@@ -100,7 +100,7 @@ constexpr std::string_view kKnown[] = {
     "attention.scale",
     "attention.causal",
     "attention.sliding_window",
-    "attention.sliding_window_pattern",  // of layers; the context ends at the window
+    "attention.sliding_window_pattern",
     "rope.dimension_count",
     "rope.freq_base",
     "rope.scale_linear",
@@ -148,7 +148,7 @@ Status refuse_foreign_keys(const GgufFile& file, const std::string& arch, Decode
       {"attention.key_length_swa", "heads of several lengths", double(spec.head_dim)},
       {"attention.value_length_swa", "heads of several lengths", double(spec.head_dim)},
       {"rope.dimension_count_swa", "several rotary embeddings", double(spec.rope.n_rot)},
-      {"rope.freq_base_swa", "several rotary embeddings", spec.rope.base},
+      {"rope.freq_base_swa", "several rotary embeddings", spec.local_rope.value_or(spec.rope).base},
   };
   for (const GgufKey& key : file.keys()) {
     if (!key.name.starts_with(arch + ".")) continue;

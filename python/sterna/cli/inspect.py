@@ -67,6 +67,8 @@ def _print(file: GgufFile, model: Model | None) -> None:
         print_line()
         print_line(f"{i.n_params} parameters, {i.weight_bytes} bytes in memory, {i.bytes_per_token} a token")
         print_line(f"KV cache: {i.kv_bytes_per_token} bytes a token of context, taken as tokens come")
+        if i.n_layer_local:
+            print_line(f"{i.n_layer_local} of {i.n_layer} layers see the last {i.window} tokens only")
         if i.screen_bytes:
             print_line(f"{i.screen_bytes} bytes more in memory to screen the output matrix")
         for warning in i.warnings:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the models of this folder: random weights, two layers, 320 tokens; many formats between them.
+"""Makes the models of this folder: random weights, few layers, 320 tokens; many formats between them.
 
     make.py            # writes them again; the bytes do not change
 
@@ -18,6 +18,7 @@ from make_model import GgufWriter, Shape, build_model, llama3_tokenizer, qwen_to
 HERE = Path(__file__).resolve().parent
 N_VOCAB = 320
 TOKENS = [256, 17, 300, 4, 99, 271, 8, 264, 150, 33, 258, 261]
+LONG = [(37 * i + 11 * i * i + 5) % 300 for i in range(70)]  # for models with a window, which is shorter
 
 SMALL = {
     "n_layer": 2,
@@ -104,6 +105,11 @@ MODELS = {
         Shape(arch="llama", n_ff=160, head_dim=32, rope_base=1e4, **SMALL),
         spm_tokenizer, [["Q4_0"] * 7] * 2, "Q8_0", None,
     ),
+    "mini-gemma3": (  # the sixth layer sees all
+        Shape(arch="gemma3", n_ff=128, head_dim=32, rope_base=1e6, window=24,
+              **(SMALL | {"n_layer": 7, "n_embd": 64, "n_head_kv": 1, "eps": 1e-6})),
+        spm_tokenizer, [["Q5_0", "Q5_0", "Q8_0", "Q4_0", "Q5_0", "Q5_0", "Q8_0"]] * 7, "Q8_0", None,
+    ),
 }  # fmt: skip
 
 
@@ -121,8 +127,9 @@ def make(name: str) -> None:
     tokenizer(w)
     path = HERE / f"{name}.gguf"
     w.write(str(path))
-    logits = reference.Model(str(path)).logits(TOKENS)[-1]
-    lines = [" ".join(map(str, TOKENS)), " ".join(f"{x:.6f}" for x in logits)]
+    tokens = LONG if shape.window else TOKENS
+    logits = reference.Model(str(path)).logits(tokens)[-1]
+    lines = [" ".join(map(str, tokens)), " ".join(f"{x:.6f}" for x in logits)]
     (HERE / f"{name}.expected.txt").write_text("\n".join(lines) + "\n")
     print(f"{name}: logits rms {np.sqrt((logits**2).mean()):.3f}", file=sys.stderr)
 

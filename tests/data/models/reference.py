@@ -152,8 +152,15 @@ class Model:
         self.arch = self.file.value("general.architecture")
         self.weights = {name: decode(t) for name, t in self.file.tensors.items()}
 
-    def key(self, name: str):
+    def key(self, name: str, default=None):
+        if default is not None and f"{self.arch}.{name}" not in self.file.keys:
+            return default
         return self.file.value(f"{self.arch}.{name}")
+
+    def window(self, layer: int) -> int:
+        """The positions that a token sees, its own included; gemma3: in five of six layers."""
+        window = self.key("attention.sliding_window", 0)
+        return window if window and (self.arch != "gemma3" or layer % 6 < 5) else 1 << 62
 
     def norm(self, x: np.ndarray, name: str) -> np.ndarray:
         return (
@@ -171,10 +178,10 @@ class Model:
             x = np.rint(x * s) / s
         return x @ w.T + self.weights.get(name + ".bias", 0.0)
 
-    def rope(self, x: np.ndarray) -> np.ndarray:
+    def rope(self, x: np.ndarray, base: float) -> np.ndarray:
         """x is [tokens, heads, head_dim]."""
         half = x.shape[-1] // 2
-        angle = np.arange(len(x))[:, None] * self.key("rope.freq_base") ** (-np.arange(half) / half)
+        angle = np.arange(len(x))[:, None] * base ** (-np.arange(half) / half)
         cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
         pairs = (
             x.reshape(*x.shape[:2], half, 2)
@@ -185,7 +192,8 @@ class Model:
         out = np.stack([a * cos - b * sin, a * sin + b * cos], axis=-1)
         return (out if self.arch == "llama" else out.swapaxes(2, 3)).reshape(x.shape)
 
-    def attention(self, x: np.ndarray, b: str) -> np.ndarray:
+    def attention(self, x: np.ndarray, layer: int) -> np.ndarray:
+        b, window = f"blk.{layer}.", self.window(layer)
         n, heads, kv_heads = len(x), self.key("attention.head_count"), self.key("attention.head_count_kv")
         q, k, v = (
             self.linear(x, f"{b}attn_{p}").reshape(n, h, -1)
@@ -193,10 +201,13 @@ class Model:
         )
         if b + "attn_q_norm.weight" in self.weights:
             q, k = self.norm(q, b + "attn_q_norm.weight"), self.norm(k, b + "attn_k_norm.weight")
-        q, k = self.rope(q), self.rope(k)
+        local = self.arch == "gemma3" and window < 1 << 62
+        base = self.key("rope.freq_base_swa", 1e4) if local else self.key("rope.freq_base")
+        q, k = self.rope(q, base), self.rope(k, base)
         k, v = (np.repeat(t, heads // kv_heads, axis=1) for t in (k, v))
         scores = np.einsum("ihd,jhd->hij", q, k) / np.sqrt(q.shape[-1])
-        scores += np.triu(np.full((n, n), -np.inf), 1)
+        age = np.arange(n)[:, None] - np.arange(n)
+        scores[:, (age < 0) | (age >= window)] = -np.inf
         p = np.exp(scores - scores.max(-1, keepdims=True))
         return np.einsum("hij,jhd->ihd", p / p.sum(-1, keepdims=True), v).reshape(n, -1)
 
@@ -214,25 +225,36 @@ class Model:
                 out[t] += p[t, e] / p[t, chosen].sum() * (down[e] @ (g / (1 + np.exp(-g)) * (up[e] @ row)))
         return out
 
+    def activation(self, x: np.ndarray) -> np.ndarray:
+        if self.arch == "gemma3":
+            return x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+        return np.maximum(x, 0) ** 2 if self.arch.startswith("bitnet-") else x / (1 + np.exp(-x))
+
     def logits(self, tokens) -> np.ndarray:
         """[tokens, vocabulary], every position."""
         h = self.weights["token_embd.weight"][np.asarray(tokens)]
+        if self.arch == "gemma3":
+            h = h * np.sqrt(h.shape[-1])
         for i in range(self.key("block_count")):
             b = f"blk.{i}."
-            o = self.attention(self.norm(h, b + "attn_norm.weight"), b)
+            o = self.attention(self.norm(h, b + "attn_norm.weight"), i)
             if b + "attn_sub_norm.weight" in self.weights:
                 o = self.norm(o, b + "attn_sub_norm.weight")
-            h = h + self.linear(o, b + "attn_output")
+            o = self.linear(o, b + "attn_output")
+            if b + "post_attention_norm.weight" in self.weights:
+                o = self.norm(o, b + "post_attention_norm.weight")
+            h = h + o
             x = self.norm(h, b + "ffn_norm.weight")
             if b + "ffn_gate_inp.weight" in self.weights:
                 h = h + self.experts(x, b)
                 continue
-            gate, up = self.linear(x, b + "ffn_gate"), self.linear(x, b + "ffn_up")
-            act = np.maximum(gate, 0) ** 2 if self.arch.startswith("bitnet-") else gate / (1 + np.exp(-gate))
-            f = act * up
+            f = self.activation(self.linear(x, b + "ffn_gate")) * self.linear(x, b + "ffn_up")
             if b + "ffn_sub_norm.weight" in self.weights:
                 f = self.norm(f, b + "ffn_sub_norm.weight")
-            h = h + self.linear(f, b + "ffn_down")
+            f = self.linear(f, b + "ffn_down")
+            if b + "post_ffw_norm.weight" in self.weights:
+                f = self.norm(f, b + "post_ffw_norm.weight")
+            h = h + f
         h = self.norm(h, "output_norm.weight")
         return h @ self.weights.get("output.weight", self.weights["token_embd.weight"]).T
 
