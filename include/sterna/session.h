@@ -36,7 +36,8 @@ class Session {
   Result<GenerateResult> generate(std::span<const int32_t> prompt, const GenerateOptions& options,
                                   const std::function<bool(const Token&)>& on_token);
 
-  /// Appends tokens; out[n][n_vocab] gets the logits after each of them. Errors: as Model::forward().
+  /// Appends tokens; out[n][n_vocab] gets the logits after each of them. Errors: as Model::forward(); what
+  /// passes before the error have appended stays, as tokens() says.
   Status forward(std::span<const int32_t> tokens, std::span<float> out,
                  const std::function<bool()>& keep_going);
   /// Forgets all but the first n tokens. Where the model's attention has a window, what is out of it is not

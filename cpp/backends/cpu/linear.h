@@ -56,8 +56,8 @@ struct Product {
     return {&l, 0, l.rows, first, n, out, l.rows};
   }
 };
-/// All products, in one parallel region. Splitting never changes a result: every output element is computed
-/// by one kernel call, alone.
+/// All products, by all threads. Splitting never changes a result: every output element is computed by one
+/// thread from one row of each.
 void matmul(ThreadPool& pool, Activations& acts, std::span<const Product> products);
 
 }  // namespace sterna::cpu

@@ -64,7 +64,7 @@ class Loader {
   /// The same for a tensor that holds the rows of several, one after the other.
   Status matrices(const std::string& name, size_t depth, std::initializer_list<Part> parts,
                   bool bias_required);
-  /// The same for one of three dimensions: n_experts matrices (rows x depth), without biases.
+  /// The same for one of three dimensions: n_experts matrices (rows x depth), without biases and scales.
   Status experts(const std::string& name, size_t n_experts, size_t rows, size_t depth, Matrix& to);
   Result<const formats::Format*> matrix_format(const GgufTensor& t) const;
 
