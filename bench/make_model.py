@@ -348,6 +348,7 @@ class Shape:
     n_expert: int = 0  # experts of n_ff each, of which a token uses n_expert_used
     n_expert_used: int = 0
     window: int = 0
+    n_rot: int = 0  # elements of a head that turn; 0: all
 
 
 EMBEDDING_RMS = 0.04
@@ -377,7 +378,7 @@ def add_keys(w: GgufWriter, shape: Shape, name: str) -> None:
         ("attention.key_length", "u32", s.head_dim),
         ("attention.value_length", "u32", s.head_dim),
         ("attention.layer_norm_rms_epsilon", "f32", s.eps),
-        ("rope.dimension_count", "u32", s.head_dim),
+        ("rope.dimension_count", "u32", s.n_rot or s.head_dim),
         ("rope.freq_base", "f32", s.rope_base),
         ("vocab_size", "u32", s.n_vocab),
     ):
@@ -386,6 +387,9 @@ def add_keys(w: GgufWriter, shape: Shape, name: str) -> None:
         w.key(f"{a}.expert_count", "u32", s.n_expert)
         w.key(f"{a}.expert_used_count", "u32", s.n_expert_used)
         w.key(f"{a}.expert_feed_forward_length", "u32", s.n_ff)
+    if a == "phi3":
+        w.key(f"{a}.rope.scaling.original_context_length", "u32", 8)
+        w.key(f"{a}.rope.scaling.attn_factor", "f32", 1.1)
     if s.window:
         w.key(f"{a}.attention.sliding_window", "u32", s.window)
 
@@ -424,13 +428,13 @@ def build_model(
     for i in range(s.n_layer):
         b = f"blk.{i}."
         vector(b + "attn_norm.weight", s.n_embd)
-        for part, n_out in (("q", q), ("k", kv), ("v", kv)):
+        for part, n_out in (("qkv", q + 2 * kv),) if a == "phi3" else (("q", q), ("k", kv), ("v", kv)):
             matrix(f"{b}attn_{part}.weight", s.n_embd, n_out)
             if a == "qwen2":
                 vector(f"{b}attn_{part}.bias", n_out, mean=0.0)
-        if a.startswith("qwen3") or a == "gemma3":
-            vector(b + "attn_q_norm.weight", s.head_dim)
-            vector(b + "attn_k_norm.weight", s.head_dim)
+        if a.startswith("qwen3") or a in ("gemma3", "olmoe"):
+            vector(b + "attn_q_norm.weight", q if a == "olmoe" else s.head_dim)
+            vector(b + "attn_k_norm.weight", kv if a == "olmoe" else s.head_dim)
         if a.startswith("bitnet"):
             vector(b + "attn_sub_norm.weight", q)
         matrix(b + "attn_output.weight", q, s.n_embd, rms=added * q**-0.5)
@@ -440,13 +444,17 @@ def build_model(
         kind, n = ("_exps", s.n_expert) if s.n_expert else ("", 0)
         if n:
             add(f"{b}ffn_gate_inp.weight", (s.n_embd, n), FORMATS["F32"], s.n_embd**-0.5, 0.0)
-        matrix(f"{b}ffn_gate{kind}.weight", s.n_embd, s.n_ff, n=n)
-        matrix(f"{b}ffn_up{kind}.weight", s.n_embd, s.n_ff, n=n)
+        if a != "phi3":
+            matrix(f"{b}ffn_gate{kind}.weight", s.n_embd, s.n_ff, n=n)
+        matrix(f"{b}ffn_up{kind}.weight", s.n_embd, (2 if a == "phi3" else 1) * s.n_ff, n=n)
         if a.startswith("bitnet"):
             vector(b + "ffn_sub_norm.weight", s.n_ff)
         matrix(f"{b}ffn_down{kind}.weight", s.n_ff, s.n_embd, rms=added * s.n_ff**-0.5, n=n)
         if a == "gemma3":
             vector(b + "post_ffw_norm.weight", s.n_embd)
+    if a == "phi3":
+        vector("rope_factors_short.weight", (s.n_rot or s.head_dim) // 2, mean=1.5)
+        vector("rope_factors_long.weight", (s.n_rot or s.head_dim) // 2, mean=3.0)
     vector("output_norm.weight", s.n_embd)
     if not s.tied:
         matrix("output.weight", s.n_embd, s.n_vocab)

@@ -101,6 +101,15 @@ MODELS = {
          ["Q8_0", "Q8_0", "Q8_0", "Q8_0", "Q2_0", "F16", "Q2_0"]],
         "Q8_0", None,
     ),
+    "mini-olmoe": (
+        Shape(arch="olmoe", n_ff=32, head_dim=32, rope_base=1e4, n_expert=4, n_expert_used=2,
+              tied=False, **(SMALL | {"n_head_kv": 4})),
+        qwen, [["Q8_0", "Q8_0", "Q5_0", "Q4_0", "Q4_1", "Q4_0", "Q8_0"]] * 2, "Q8_0", "Q8_0",
+    ),
+    "mini-phi-longrope": (  # three quarters of a head turn, by the factors of long contexts
+        Shape(arch="phi3", n_ff=96, head_dim=32, rope_base=1e4, n_rot=24, **SMALL),
+        llama3, [["Q4_0", "", "", "Q5_0", "", "Q4_1", "Q8_0"]] * 2, "Q8_0", None,
+    ),
     "mini-spm": (
         Shape(arch="llama", n_ff=160, head_dim=32, rope_base=1e4, **SMALL),
         spm_tokenizer, [["Q4_0"] * 7] * 2, "Q8_0", None,
@@ -120,7 +129,8 @@ def make(name: str) -> None:
         if not tensor.startswith("blk."):
             return embedding if tensor == "token_embd.weight" else output
         _, layer, part, _ = tensor.split(".")
-        return layers[int(layer)][PARTS.index(part.removesuffix("_exps"))]
+        part = part.removesuffix("_exps").replace("qkv", "q")
+        return layers[int(layer)][PARTS.index(part)]
 
     w = GgufWriter()
     build_model(w, shape, name, format_of, seed=1)

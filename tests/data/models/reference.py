@@ -151,6 +151,8 @@ class Model:
         self.file = make_model.read_gguf(path)
         self.arch = self.file.value("general.architecture")
         self.weights = {name: decode(t) for name, t in self.file.tensors.items()}
+        for name in [n for n in self.weights if self.arch == "phi3" and n.startswith("blk.")]:
+            self.take_apart(name)
 
     def key(self, name: str, default=None):
         if default is not None and f"{self.arch}.{name}" not in self.file.keys:
@@ -161,6 +163,17 @@ class Model:
         """The positions that a token sees, its own included; gemma3: in five of six layers."""
         window = self.key("attention.sliding_window", 0)
         return window if window and (self.arch != "gemma3" or layer % 6 < 5) else 1 << 62
+
+    def take_apart(self, name: str) -> None:
+        """Fused matrices of phi3."""
+        w, b = self.weights[name], name[: name.rindex(".", 0, -7) + 1]
+        if name.endswith("attn_qkv.weight"):
+            heads = self.key("attention.head_count"), self.key("attention.head_count_kv")
+            q, kv = (h * self.key("attention.key_length") for h in heads)
+            for part, rows in (("q", w[:q]), ("k", w[q : q + kv]), ("v", w[q + kv :])):
+                self.weights[f"{b}attn_{part}.weight"] = rows
+        if name.endswith("ffn_up.weight"):
+            self.weights[b + "ffn_gate.weight"], self.weights[name] = np.split(w, 2)
 
     def norm(self, x: np.ndarray, name: str) -> np.ndarray:
         return (
@@ -180,9 +193,16 @@ class Model:
 
     def rope(self, x: np.ndarray, base: float) -> np.ndarray:
         """x is [tokens, heads, head_dim]."""
+        n_rot = self.key("rope.dimension_count")
+        if n_rot < x.shape[-1]:
+            return np.concatenate([self.rope(x[..., :n_rot], base), x[..., n_rot:]], axis=-1)
         half = x.shape[-1] // 2
         angle = np.arange(len(x))[:, None] * base ** (-np.arange(half) / half)
-        cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
+        magnitude = 1.0
+        if self.arch == "phi3":  # of contexts beyond the original length
+            angle = angle / self.weights["rope_factors_long.weight"]
+            magnitude = self.key("rope.scaling.attn_factor")
+        cos, sin = magnitude * np.cos(angle)[:, None], magnitude * np.sin(angle)[:, None]
         pairs = (
             x.reshape(*x.shape[:2], half, 2)
             if self.arch == "llama"
@@ -200,7 +220,11 @@ class Model:
             for p, h in (("q", heads), ("k", kv_heads), ("v", kv_heads))
         )
         if b + "attn_q_norm.weight" in self.weights:
+            shapes = q.shape, k.shape
+            if self.arch == "olmoe":
+                q, k = q.reshape(n, -1), k.reshape(n, -1)
             q, k = self.norm(q, b + "attn_q_norm.weight"), self.norm(k, b + "attn_k_norm.weight")
+            q, k = q.reshape(shapes[0]), k.reshape(shapes[1])
         local = self.arch == "gemma3" and window < 1 << 62
         base = self.key("rope.freq_base_swa", 1e4) if local else self.key("rope.freq_base")
         q, k = self.rope(q, base), self.rope(k, base)
@@ -212,7 +236,7 @@ class Model:
         return np.einsum("hij,jhd->ihd", p / p.sum(-1, keepdims=True), v).reshape(n, -1)
 
     def experts(self, x: np.ndarray, b: str) -> np.ndarray:
-        """A mixture of experts, token by token; the weights of the chosen ones sum to 1."""
+        """A mixture of experts, token by token; the weights of the chosen ones sum to 1, but for olmoe."""
         p = self.linear(x, b + "ffn_gate_inp")
         p = np.exp(p - p.max(-1, keepdims=True))
         p /= p.sum(-1, keepdims=True)
@@ -222,7 +246,8 @@ class Model:
             chosen = np.argsort(-p[t], kind="stable")[: self.key("expert_used_count")]
             for e in chosen:
                 g = gate[e] @ row
-                out[t] += p[t, e] / p[t, chosen].sum() * (down[e] @ (g / (1 + np.exp(-g)) * (up[e] @ row)))
+                weight = p[t, e] if self.arch == "olmoe" else p[t, e] / p[t, chosen].sum()
+                out[t] += weight * (down[e] @ (g / (1 + np.exp(-g)) * (up[e] @ row)))
         return out
 
     def activation(self, x: np.ndarray) -> np.ndarray:
