@@ -39,6 +39,8 @@ def floats(name: str, n: int, value: float) -> Tensor:
 @pytest.mark.parametrize(
     "name",
     [
+        "rope_factors_long.weight",  # without the other
+        "rope_factors_short.weight",
         "token_embd_norm.weight",
         "token_embd_norm.bias",
         "token_embd.bias",

@@ -119,8 +119,8 @@ Status read_rope(const GgufFile& file, Reader& r, DecoderSpec& s) {
     return Status(Code::kUnsupported, "[model] " + file.path() + ": key '" + r.key("rope.scaling.type") +
                                           "', got '" + type + "', expected none, linear, yarn or longrope");
   // Converters write the tensors, but not always the type.
-  if (type == "longrope" || file.find_tensor("rope_factors_long.weight") ||
-      file.find_tensor("rope_factors_short.weight")) {
+  if (type == "longrope" ||
+      (file.find_tensor("rope_factors_long.weight") && file.find_tensor("rope_factors_short.weight"))) {
     s.n_ctx_short = s.n_ctx_train;
     STERNA_RETURN_IF_ERROR(
         r.count("rope.scaling.original_context_length", 1, size_t(1) << 30, &s.n_ctx_short));

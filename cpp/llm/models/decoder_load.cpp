@@ -74,12 +74,12 @@ class Decoder::Load {
   Status layers() {
     const DecoderSpec& s = d_.spec_;
     STERNA_ASSIGN(const std::vector<float> factors, rotary_factors());
-    if (!cpu::rope_is_exact(s.rope, factors, options_.n_ctx) ||
-        (s.local_rope && !cpu::rope_is_exact(*s.local_rope, {}, options_.n_ctx)))
-      return Status(Code::kUnsupported, "[model] " + loader_.file().path() +
-                                            ": the rope keys and tensors turn the last of " +
-                                            std::to_string(options_.n_ctx) +
-                                            " positions by 2^30 and more, where no cosine is exact");
+    const size_t n = std::min<size_t>(options_.n_ctx, 1 << 29);  // more than any memory holds
+    if (!cpu::rope_is_exact(s.rope, factors, n) ||
+        (s.local_rope && !cpu::rope_is_exact(*s.local_rope, {}, n)))
+      return Status(Code::kUnsupported,
+                    "[model] " + loader_.file().path() + ": the rope keys and tensors turn the last of " +
+                        std::to_string(n) + " positions by 2^30 and more, where no cosine is exact");
     d_.kv_type_ = cpu::make_kv_type(options_.kv_type, {s.n_head_kv, s.head_dim});
     d_.ops_.set_attention(*d_.kv_type_, s.n_head);
     const size_t rotation = d_.ops_.add_rotation(s.rope, factors);
