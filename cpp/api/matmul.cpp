@@ -23,8 +23,8 @@ std::string num(size_t n) { return std::to_string(n); }
 }  // namespace
 
 struct PackedWeights::Impl {
-  std::vector<cpu::PackedLayout>
-      layouts;  ///< One, or the planes of pack_bcq(), whose products are added in order.
+  // One, or the planes of pack_bcq(), whose products are added in order.
+  std::vector<cpu::PackedLayout> layouts;
   std::vector<Buffer> panels;
   std::array<uint8_t, 16> codebook{};
   int bits = 0;

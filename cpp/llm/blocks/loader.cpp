@@ -149,12 +149,10 @@ void append(std::string& text, const T& value) {
 }  // namespace
 
 void Loader::take_keys() {
-  std::string all, arch;
-  if (const auto* v = file_.find("general.architecture"))
-    std::visit([&](const auto& a) { append(arch, a); }, *v);
-  arch.back() = '.';  // behind the name stands 0
+  const auto* arch = std::get_if<std::string>(file_.find("general.architecture"));
+  std::string all;
   for (const GgufKey& k : file_.keys())
-    if (k.name.starts_with(arch)) {
+    if (arch && k.name.starts_with(*arch + ".")) {
       append(all, k.name);
       std::visit([&](const auto& v) { append(all, v); }, k.value);
     }

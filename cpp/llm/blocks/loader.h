@@ -79,7 +79,6 @@ class Loader {
 
   /// The plan of the tensor that `to` is made of, besides what other terms it may have.
   Plan& weight_of(const Matrix& to);
-  const Plan& weight_of(const Matrix& to) const { return const_cast<Loader*>(this)->weight_of(to); }
   const std::vector<Plan>& plans() const { return plans_; }
   bool used(const std::string& name) const { return used_.count(name) != 0; }
   Status error(const std::string& tensor, const std::string& what, Code code = Code::kCorrupt) const;

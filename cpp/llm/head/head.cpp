@@ -24,7 +24,7 @@ Status Head::load(blocks::Loader& loader, const std::string& tensor, size_t n_em
   return {};
 }
 
-Status Head::screen(const blocks::Loader& loader, const HeadOptions& options) {
+Status Head::screen(blocks::Loader& loader, const HeadOptions& options) {
   using Choice = HeadOptions::Screen;
   const blocks::Loader::Plan& p = loader.weight_of(matrix_);
   const cpu::TensorRows& rows = p.sources.back();

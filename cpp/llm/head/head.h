@@ -27,7 +27,7 @@ class Head {
   Status load(blocks::Loader& loader, const std::string& tensor, size_t n_embd, size_t n_vocab, float eps,
               const HeadOptions& options);
   /// Makes the screen, if there is to be one, of the packed matrix.
-  Status screen(const blocks::Loader& loader, const HeadOptions& options);
+  Status screen(blocks::Loader& loader, const HeadOptions& options);
 
   size_t n_vocab() const { return matrix_.linear.rows; }
   const blocks::Matrix& matrix() const { return matrix_; }

@@ -6,6 +6,7 @@
 
 #include "base/detmath.h"
 #include "io/file_kind.h"
+#include "llm/models/key_reader.h"
 
 namespace sterna::models {
 namespace {
@@ -20,62 +21,9 @@ constexpr Entry kModels[] = {
 };
 #undef STERNA_MODEL
 
-class Reader {
- public:
-  Reader(const GgufFile& file, std::string arch) : file_(file), arch_(std::move(arch)) {}
-  std::string key(const char* name) const { return arch_ + "." + name; }
-
-  /// A required or defaulted count in lo..hi. A per-layer array is accepted if all its entries agree.
-  Status count(const char* name, size_t lo, size_t hi, size_t* out) {
-    const GgufValue* v = file_.find(key(name));
-    uint64_t n = *out;
-    if (v && std::holds_alternative<GgufNumbers<uint64_t>>(*v)) {
-      STERNA_RETURN_IF_ERROR(uniform(name, std::get<GgufNumbers<uint64_t>>(*v), &n));
-    } else if (v && std::holds_alternative<GgufNumbers<int64_t>>(*v)) {
-      STERNA_RETURN_IF_ERROR(uniform(name, std::get<GgufNumbers<int64_t>>(*v), &n));
-    } else {
-      if (!v && *out == 0)
-        return Status(Code::kCorrupt, "[model] " + file_.path() + ": key '" + key(name) + "' is missing");
-      STERNA_ASSIGN(n, file_.get_uint(key(name), n));
-    }
-    if (n < lo || n > hi)
-      return range(name, std::to_string(n), std::to_string(lo) + " to " + std::to_string(hi));
-    *out = size_t(n);
-    return {};
-  }
-
-  /// A finite positive number.
-  Status positive(const char* name, double* out) {
-    STERNA_ASSIGN(*out, file_.get_float(key(name), *out));
-    if (!(std::isfinite(float(*out)) && float(*out) > 0))  // some are kept as floats
-      return range(name, std::to_string(*out), "a finite number above 0");
-    return {};
-  }
-
-  Status range(const char* name, const std::string& got, const std::string& expected) const {
-    return Status(Code::kCorrupt, "[model] " + file_.path() + ": key '" + key(name) + "', got " + got +
-                                      ", expected " + expected);
-  }
-
- private:
-  template <class T>
-  Status uniform(const char* name, const GgufNumbers<T>& a, uint64_t* out) const {
-    if (a.empty()) return range(name, "an empty array", "a number");
-    for (const T x : a)
-      if (x != a[0])
-        return Status(Code::kUnsupported, "[model] " + file_.path() + ": key '" + key(name) +
-                                              "' differs between layers, which is not implemented");
-    *out = uint64_t(a[0]);
-    return {};
-  }
-
-  const GgufFile& file_;
-  std::string arch_;
-};
-
 /// What llama.cpp does: any type may carry the factors of magnitude, and whether it is YaRN is up to its
 /// extrapolation factor, of which the type is but the default.
-Status read_yarn(const GgufFile& file, Reader& r, bool yarn, DecoderSpec& s) {
+Status read_yarn(const GgufFile& file, KeyReader& r, bool yarn, DecoderSpec& s) {
   STERNA_RETURN_IF_ERROR(r.positive("rope.scaling.attn_factor", &s.rope.magnitude));
   double yarn_magnitude = 1;
   STERNA_RETURN_IF_ERROR(r.positive("rope.scaling.yarn_attn_factor", &yarn_magnitude));
@@ -103,7 +51,7 @@ Status read_yarn(const GgufFile& file, Reader& r, bool yarn, DecoderSpec& s) {
                                         "' asks for YaRN with a log multiplier, which is not implemented");
 }
 
-Status read_rope(const GgufFile& file, Reader& r, DecoderSpec& s) {
+Status read_rope(const GgufFile& file, KeyReader& r, DecoderSpec& s) {
   s.rope.n_rot = s.head_dim;
   STERNA_RETURN_IF_ERROR(r.count("rope.dimension_count", 2, s.head_dim, &s.rope.n_rot));
   if (s.rope.n_rot % 2)
@@ -140,7 +88,7 @@ Result<const Entry*> find_entry(const GgufFile& file, const std::string& arch) {
                                         "', expected one of: " + known);
 }
 
-Status read_heads(const GgufFile& file, Reader& r, DecoderSpec& s) {
+Status read_heads(const GgufFile& file, KeyReader& r, DecoderSpec& s) {
   s.n_head_kv = s.n_head;
   STERNA_RETURN_IF_ERROR(r.count("attention.head_count_kv", 1, s.n_head, &s.n_head_kv));
   if (s.n_head % s.n_head_kv)
@@ -185,7 +133,7 @@ struct LocalLayers {
 
 /// What attention sees: all before, or in local layers a window; every layer is local unless the file or the
 /// architecture says otherwise.
-Status read_window(const GgufFile& file, Reader& r, DecoderSpec& s) {
+Status read_window(const GgufFile& file, KeyReader& r, DecoderSpec& s) {
   STERNA_ASSIGN(const bool causal, file.get_bool(r.key("attention.causal"), true));
   if (!causal)
     return Status(Code::kUnsupported,
@@ -225,7 +173,7 @@ Result<DecoderSpec> read_spec(const GgufFile& file, const SpecOptions& options) 
       return Status(Code::kUnsupported, "[model] " + file.path() + ": key '" + k.name +
                                             "': weights in a Hadamard-rotated basis are not implemented");
 
-  Reader r(file, arch);
+  KeyReader r(file, arch);
   DecoderSpec s;
   STERNA_RETURN_IF_ERROR(r.count("block_count", 1, 4096, &s.n_layer));
   STERNA_RETURN_IF_ERROR(r.count("embedding_length", 1, 1 << 20, &s.n_embd));

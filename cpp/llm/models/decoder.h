@@ -1,7 +1,7 @@
 // The decoder-only transformer that the supported architectures share: blocks that add to a residual stream,
 // an attention block (blocks/attention.h) and a gated FFN block (blocks/ffn.h) or a mixture of them
-// (blocks/moe.h) per layer, then the output matrix (head/head.h). What differs between architectures is data in a DecoderSpec, which their files fill
-// in.
+// (blocks/moe.h) per layer, then the output matrix (head/head.h). What differs between architectures is data
+// in a DecoderSpec, which their files fill in.
 #pragma once
 
 #include <cstdint>
