@@ -39,11 +39,6 @@ DATA = {
     ],
     "add_generation_prompt": True,
 }
-# What prints differently on purpose: our lists are iterators in Jinja, our functions have no addresses.
-UNCOMPARED = re.compile(
-    r"<generator|Markup|built-in method|bound method|dict_\w+\(|range\(|<Macro|object at|<function|"
-    r"<class|<jinja2|Context|Undefined|<Namespace|<Cycler|<LoopContext|&lt;"
-)
 UNPROMISED = re.compile(
     r"more than \d+ bits|as a key|a key of type|more steps|more text|too deeply|which a template may not|precision|cannot be sliced|loop cannot be"
 )
@@ -211,7 +206,7 @@ def check(source: str, compare: bool) -> str:
         return f"a character of the conversation is taken for the template's: {got!r}"
     if compare and not UNPROMISED.search(error):
         want = reference(source, DATA)
-        if want is not None and got != want and not UNCOMPARED.search(want):
+        if want is not None and got != want:
             return f"got {error or str(got)!r}, Jinja gives {want!r}"
     return ""
 

@@ -83,7 +83,7 @@ def contains(budget: Budget, container: Any, item: Any) -> bool:
         budget.scan(len(container), min(len(item), 100))
         return str(item) in str(container)
     if isinstance(container, dict):
-        return key(budget, item) in container
+        return not isinstance(item, Undefined) and key(budget, item) in container
     if isinstance(container, (list, tuple)):
         return any(equal(budget, item, other) for other in container)
     if isinstance(container, Undefined):
