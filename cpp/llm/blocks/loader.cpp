@@ -110,8 +110,7 @@ Status Loader::matrices(const std::string& name, size_t depth, std::initializer_
   STERNA_RETURN_IF_ERROR(vector(name + ".scale", 1, false, scale));
   size_t first = 0;
   for (const Part& p : parts) {
-    const auto at = bias.begin() + ptrdiff_t(first);
-    if (!bias.empty()) p.to->bias.assign(at, at + ptrdiff_t(p.rows));
+    if (!bias.empty()) p.to->bias.assign(bias.data() + first, bias.data() + first + p.rows);
     cpu::Linear& l = p.to->linear;
     l.rows = p.rows, l.depth = depth;
     l.scale = scale.empty() ? 1.0f : scale[0], l.bias = bias.empty() ? nullptr : p.to->bias.data();
