@@ -349,6 +349,7 @@ class Shape:
     n_expert_used: int = 0
     window: int = 0
     n_rot: int = 0  # elements of a head that turn; 0: all
+    original_context: int = 0  # that YaRN makes four times as long; 0: no YaRN
 
 
 EMBEDDING_RMS = 0.04
@@ -392,6 +393,13 @@ def add_keys(w: GgufWriter, shape: Shape, name: str) -> None:
         w.key(f"{a}.rope.scaling.attn_factor", "f32", 1.1)
     if s.window:
         w.key(f"{a}.attention.sliding_window", "u32", s.window)
+    if s.original_context:
+        w.key(f"{a}.rope.scaling.type", "string", "yarn")
+        w.key(f"{a}.rope.scaling.factor", "f32", 4.0)
+        w.key(f"{a}.rope.scaling.original_context_length", "u32", s.original_context)
+    if a == "mistral3":
+        w.key(f"{a}.rope.scaling.yarn_log_multiplier", "f32", 1.0)
+        w.key(f"{a}.attention.temperature_scale", "f32", 0.1)
 
 
 def build_model(
@@ -423,24 +431,27 @@ def build_model(
         add(name, (n,), FORMATS["F32"], 0.1, mean)
 
     q, kv = s.n_head * s.head_dim, s.n_head_kv * s.head_dim
+    norms_behind_only, norms_behind = ("exaone4", "olmo2"), ("gemma3", "exaone4", "olmo2")
     added = residual_rms(s, top_logit) if top_logit else 1.0
     matrix("token_embd.weight", s.n_embd, s.n_vocab, rms=EMBEDDING_RMS)
     for i in range(s.n_layer):
         b = f"blk.{i}."
-        vector(b + "attn_norm.weight", s.n_embd)
+        if a not in norms_behind_only:
+            vector(b + "attn_norm.weight", s.n_embd)
         for part, n_out in (("qkv", q + 2 * kv),) if a == "phi3" else (("q", q), ("k", kv), ("v", kv)):
             matrix(f"{b}attn_{part}.weight", s.n_embd, n_out)
             if a == "qwen2":
                 vector(f"{b}attn_{part}.bias", n_out, mean=0.0)
-        if a.startswith("qwen3") or a in ("gemma3", "olmoe"):
-            vector(b + "attn_q_norm.weight", q if a == "olmoe" else s.head_dim)
-            vector(b + "attn_k_norm.weight", kv if a == "olmoe" else s.head_dim)
+        if a.startswith("qwen3") or a in ("gemma3", "olmoe", "exaone4", "olmo2"):
+            vector(b + "attn_q_norm.weight", q if a.startswith("olmo") else s.head_dim)
+            vector(b + "attn_k_norm.weight", kv if a.startswith("olmo") else s.head_dim)
         if a.startswith("bitnet"):
             vector(b + "attn_sub_norm.weight", q)
         matrix(b + "attn_output.weight", q, s.n_embd, rms=added * q**-0.5)
-        if a == "gemma3":
+        if a in norms_behind:
             vector(b + "post_attention_norm.weight", s.n_embd)
-        vector(b + "ffn_norm.weight", s.n_embd)
+        if a not in norms_behind_only:
+            vector(b + "ffn_norm.weight", s.n_embd)
         kind, n = ("_exps", s.n_expert) if s.n_expert else ("", 0)
         if n:
             add(f"{b}ffn_gate_inp.weight", (s.n_embd, n), FORMATS["F32"], s.n_embd**-0.5, 0.0)
@@ -450,7 +461,7 @@ def build_model(
         if a.startswith("bitnet"):
             vector(b + "ffn_sub_norm.weight", s.n_ff)
         matrix(f"{b}ffn_down{kind}.weight", s.n_ff, s.n_embd, rms=added * s.n_ff**-0.5, n=n)
-        if a == "gemma3":
+        if a in norms_behind:
             vector(b + "post_ffw_norm.weight", s.n_embd)
     if a == "phi3":
         vector("rope_factors_short.weight", (s.n_rot or s.head_dim) // 2, mean=1.5)

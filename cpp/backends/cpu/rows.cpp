@@ -6,6 +6,7 @@
 #include <cmath>
 #include <string>
 
+#include "base/detmath.h"
 #include "base/fingerprint.h"
 #include "formats/format.h"
 #include "kernels/registry.h"
@@ -13,6 +14,16 @@
 namespace sterna::cpu {
 
 using kernels::Family;
+
+namespace {
+
+/// In double, rounded once.
+float score_factor(const Temperature& t, size_t position) {
+  if (t.scale == 0) return 1;
+  return float(1 + t.scale * detmath::log(double(1 + position / t.length)));
+}
+
+}  // namespace
 
 Glu::Glu(std::string_view name) : function_(kernels::find_fn<kernels::GluFn>(Family::glu, name)) {}
 
@@ -118,7 +129,10 @@ void RowOps::norm(Residual& x, std::span<const float> weight, float eps, Readers
   Activations& acts = give(readers);
   pool_.run(rows_.n, [&](size_t t) {
     join(x, t);
-    rms(x.h[t], weight, eps, acts.row(t));
+    if (weight.empty())
+      std::copy_n(x.h[t], x.h.width, acts.row(t));
+    else
+      rms(x.h[t], weight, eps, acts.row(t));
     acts.quantize(t);
   });
   x.pending = false, x.post = {};
@@ -170,19 +184,21 @@ void RowOps::join_experts(Rows y, Rows out) {
   pool_.run(rows_.n, [&](size_t t) { experts_.join(t, y.data, y.width, out[t]); });
 }
 
-void RowOps::rotate_and_store(size_t layer, size_t rotation, const HeadNorms& norms, Rows q, Rows k, Rows v) {
-  const Rotation& r = rotations_[rotation];
-  const size_t hd = kv_type_->shape().head_dim, half = r.spec.n_rot / 2;
+void RowOps::rotate_and_store(size_t layer, const HeadOps& heads, Rows q, Rows k, Rows v) {
+  const Rotation* const r = heads.rotation == HeadOps::kNoRotation ? nullptr : &rotations_[heads.rotation];
+  const size_t hd = kv_type_->shape().head_dim, half = r ? r->spec.n_rot / 2 : 0;
   const auto row = [&](const Span& s, size_t p) {
     const size_t t = s.first + p - s.position;
     const auto rotate = [&](float* x, size_t n_heads, std::span<const float> norm) {
       for (size_t i = 0; i * norm.size() < n_heads * hd && !norm.empty(); i++)
-        rms(x + i * norm.size(), norm, norms.eps, x + i * norm.size());
-      for (size_t i = 0; i < n_heads; i++)
-        r.rope(x + i * hd, r.cos.as<float>() + t * half, r.sin.as<float>() + t * half, r.spec.n_rot);
+        rms(x + i * norm.size(), norm, heads.eps, x + i * norm.size());
+      for (size_t i = 0; r && i < n_heads; i++)
+        r->rope(x + i * hd, r->cos.as<float>() + t * half, r->sin.as<float>() + t * half, r->spec.n_rot);
     };
-    rotate(q[t], n_head_, norms.q);
-    rotate(k[t], kv_type_->shape().n_heads, norms.k);
+    rotate(q[t], n_head_, heads.q_norm);
+    rotate(k[t], kv_type_->shape().n_heads, heads.k_norm);
+    const float factor = score_factor(heads.temperature, p);
+    for (size_t d = 0; factor != 1 && d < q.width; d++) q[t][d] *= factor;
     kv_type_->store(s.states[layer].page(p / kPagePositions), p % kPagePositions, k[t], v[t]);
   };
   pool_.run(store_tasks_.size(), [&](size_t i) {

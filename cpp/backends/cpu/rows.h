@@ -58,10 +58,20 @@ struct Embedding {
   float multiplier = 1;  ///< Of the rows once they are floats.
 };
 
-/// Norms of q and k before their rotation: of each head, or of all of them together; none if empty.
-struct HeadNorms {
-  std::span<const float> q, k;
+/// Scores of the query at position p count 1 + scale * ln(1 + floor(p / length)) times, from Llama 4.
+struct Temperature {
+  double scale = 0;  ///< 0: none.
+  size_t length = 0;
+};
+
+/// What is done to the heads of q and k, in this order: RMS norms, of each head or of all of them together,
+/// a rotation, and q's temperature.
+struct HeadOps {
+  std::span<const float> q_norm, k_norm;  ///< None if empty.
   float eps = 0;
+  size_t rotation = kNoRotation;
+  Temperature temperature;
+  static constexpr size_t kNoRotation = ~size_t(0);
 };
 
 class RowOps {
@@ -103,7 +113,7 @@ class RowOps {
 
   /// out = the rows of these tokens.
   void embed(const Embedding& from, std::span<const int32_t> tokens, Rows out);
-  /// Joins the residual, and gives the readers its RMS norm.
+  /// Joins the residual, and gives the readers its RMS norm, or the stream itself if `weight` is empty.
   void norm(Residual& x, std::span<const float> weight, float eps, Readers readers);
   /// The same for some rows of the pass only, which become rows 0, 1, ... of the readers. False if an element
   /// of the norm is not a finite number.
@@ -118,7 +128,7 @@ class RowOps {
   /// out = the sums over each row's experts, and rows are rows again.
   void join_experts(Rows y, Rows out);
   /// Norms and rotates the heads of q and k; keeps k and v.
-  void rotate_and_store(size_t layer, size_t rotation, const HeadNorms& norms, Rows q, Rows k, Rows v);
+  void rotate_and_store(size_t layer, const HeadOps& heads, Rows q, Rows k, Rows v);
   /// Gives the readers the attention of q, with an RMS norm if `weight` is not empty.
   void attend(size_t layer, size_t window, Rows q, float scale, std::span<const float> weight, float eps,
               Readers readers);

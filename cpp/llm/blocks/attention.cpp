@@ -7,7 +7,7 @@ Result<std::unique_ptr<Block>> Attention::load(Loader& loader, size_t layer, con
   std::unique_ptr<Attention> b(new Attention(layer, s));
   const std::string p = "blk." + std::to_string(layer) + ".";
   const size_t q = s.n_head * s.head_dim, kv = s.n_head_kv * s.head_dim;
-  STERNA_RETURN_IF_ERROR(loader.vector(p + "attn_norm.weight", s.n_embd, true, b->norm_));
+  if (s.pre_norm) STERNA_RETURN_IF_ERROR(loader.vector(p + "attn_norm.weight", s.n_embd, true, b->norm_));
   if (s.sub_norm) STERNA_RETURN_IF_ERROR(loader.vector(p + "attn_sub_norm.weight", q, true, b->sub_norm_));
   if (s.post_norm)
     STERNA_RETURN_IF_ERROR(loader.vector(p + "post_attention_norm.weight", s.n_embd, true, b->post_norm_));
@@ -38,7 +38,7 @@ void Attention::run(cpu::RowOps& ops, cpu::Residual& x) const {
   const cpu::Rows k = ops.temporary(1, spec_.n_head_kv * spec_.head_dim), v = ops.temporary(2, k.width);
   ops.norm(x, norm_, spec_.eps, qkv_);
   ops.multiply({q, k, v});
-  ops.rotate_and_store(layer_, spec_.rotation, {q_norm_, k_norm_, spec_.eps}, q, k, v);
+  ops.rotate_and_store(layer_, {q_norm_, k_norm_, spec_.eps, spec_.rotation, spec_.temperature}, q, k, v);
   ops.attend(layer_, spec_.window, q, spec_.scale, sub_norm_, spec_.eps, out_);
   ops.multiply({x.delta});
   x.pending = true, x.post = post_norm_, x.post_eps = spec_.eps;

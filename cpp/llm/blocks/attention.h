@@ -1,5 +1,5 @@
-// The attention block: q,k,v = W RMS(x) (+ bias); [RMS of q,k]; RoPE; o = attention; [o = RMS(o)];
-// Wo o; [RMS of it].
+// The attention block: q,k,v = W [RMS](x) (+ bias); [RMS of q,k]; [RoPE]; [q * temperature]; o = attention;
+// [o = RMS(o)]; Wo o; [RMS of it].
 #pragma once
 
 #include <memory>
@@ -18,7 +18,9 @@ enum class QkNorms { kNone, kHeads, kWhole };
 struct AttentionSpec {
   size_t n_embd = 0, n_head = 0, n_head_kv = 0, head_dim = 0;
   float eps = 0, scale = 0;
-  size_t rotation = 0, window = 0;  ///< Of RowOps.
+  size_t rotation = 0, window = 0;  ///< Of RowOps; HeadOps::kNoRotation: heads are not rotated.
+  cpu::Temperature temperature;
+  bool pre_norm = true;             ///< attn_norm before Wq, Wk and Wv (not in OLMo 2).
   bool sub_norm = false;            ///< attn_sub_norm before Wo (BitNet).
   bool post_norm = false;           ///< post_attention_norm behind Wo (Gemma).
   QkNorms qk_norms = QkNorms::kNone;

@@ -6,7 +6,7 @@ namespace sterna::blocks {
 Result<std::unique_ptr<Block>> Ffn::load(Loader& loader, size_t layer, const FfnSpec& s) {
   std::unique_ptr<Ffn> b(new Ffn(s));
   const std::string p = "blk." + std::to_string(layer) + ".";
-  STERNA_RETURN_IF_ERROR(loader.vector(p + "ffn_norm.weight", s.n_embd, true, b->norm_));
+  if (s.pre_norm) STERNA_RETURN_IF_ERROR(loader.vector(p + "ffn_norm.weight", s.n_embd, true, b->norm_));
   if (s.sub_norm)
     STERNA_RETURN_IF_ERROR(loader.vector(p + "ffn_sub_norm.weight", s.n_ff, true, b->sub_norm_));
   if (s.post_norm)

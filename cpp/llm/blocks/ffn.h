@@ -1,5 +1,4 @@
-// The gated feed-forward block: f = act(Wgate RMS(x)) * (Wup RMS(x)); [f = RMS(f)]; Wdown f;
-// [RMS of it].
+// The gated feed-forward block: x = [RMS](x); f = act(Wgate x) * (Wup x); [f = RMS(f)]; Wdown f; [RMS of it].
 #pragma once
 
 #include <memory>
@@ -19,6 +18,7 @@ struct FfnSpec {
   bool sub_norm = false;            ///< ffn_sub_norm before Wdown (BitNet).
   bool fused_gate_up = false;       ///< The rows of Wgate, then those of Wup, in ffn_up (Phi-3).
   bool post_norm = false;           ///< post_ffw_norm behind Wdown (Gemma).
+  bool pre_norm = true;             ///< ffn_norm before Wgate and Wup (not in OLMo 2).
 };
 
 class Ffn : public Block {

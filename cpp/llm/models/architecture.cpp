@@ -43,12 +43,7 @@ Status read_yarn(const GgufFile& file, KeyReader& r, bool yarn, DecoderSpec& s) 
   STERNA_RETURN_IF_ERROR(r.count("rope.scaling.original_context_length", 1, size_t(1) << 30, &original));
   s.rope.yarn_original_ctx = double(original);
   STERNA_RETURN_IF_ERROR(r.positive("rope.scaling.yarn_beta_fast", &s.rope.yarn_beta_fast));
-  STERNA_RETURN_IF_ERROR(r.positive("rope.scaling.yarn_beta_slow", &s.rope.yarn_beta_slow));
-  STERNA_ASSIGN(const double log_multiplier, file.get_float(r.key("rope.scaling.yarn_log_multiplier"), 0));
-  if (log_multiplier == 0) return {};
-  return Status(Code::kUnsupported, "[model] " + file.path() + ": key '" +
-                                        r.key("rope.scaling.yarn_log_multiplier") +
-                                        "' asks for YaRN with a log multiplier, which is not implemented");
+  return r.positive("rope.scaling.yarn_beta_slow", &s.rope.yarn_beta_slow);
 }
 
 Status read_rope(const GgufFile& file, KeyReader& r, DecoderSpec& s) {

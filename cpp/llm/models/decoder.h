@@ -33,9 +33,13 @@ struct DecoderSpec {
   float embedding_scale = 1;
   cpu::RopeSpec rope;
   std::optional<cpu::RopeSpec> local_rope;  ///< Of local layers, if it is another one.
+  std::vector<bool> rotated;                ///< [layer], or empty if heads of all are.
+  double yarn_log_multiplier = 0;           ///< That rope.magnitude has been made with.
+  cpu::Temperature temperature;
   const char* activation = "silu";          ///< A name that cpu::Glu knows.
   bool fused_gate_up = false;               ///< Gate and up in one matrix, ffn_up (Phi-3).
   cpu::Routing experts;     ///< FFN blocks are mixtures of them, each of n_ff, if there are any.
+  bool pre_norms = true;    ///< attn_norm and ffn_norm before the first matrices (not in OLMo 2).
   bool sub_norms = false;   ///< attn_sub_norm before Wo, ffn_sub_norm before Wdown (BitNet).
   bool post_norms = false;  ///< post_attention_norm behind Wo, post_ffw_norm behind Wdown (Gemma).
   blocks::QkNorms qk_norms = blocks::QkNorms::kNone;
@@ -43,6 +47,7 @@ struct DecoderSpec {
   std::vector<std::string> warnings;
 
   bool is_local(size_t layer) const { return !local.empty() && local[layer]; }
+  bool is_rotated(size_t layer) const { return rotated.empty() || rotated[layer]; }
 };
 
 /// The rows of a pass: `tokens` in the order of `spans`, which follow each other.

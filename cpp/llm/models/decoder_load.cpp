@@ -90,15 +90,18 @@ class Decoder::Load {
                                     .head_dim = s.head_dim,
                                     .eps = s.eps,
                                     .scale = s.attention_scale,
+                                    .temperature = s.temperature,
+                                    .pre_norm = s.pre_norms,
                                     .sub_norm = s.sub_norms,
                                     .post_norm = s.post_norms,
                                     .qk_norms = s.qk_norms,
                                     .qkv_bias = s.qkv_bias};
-    const blocks::FfnSpec ffn{s.n_embd,    s.n_ff,          s.eps,       s.activation,
-                              s.sub_norms, s.fused_gate_up, s.post_norms};
+    const blocks::FfnSpec ffn{s.n_embd,    s.n_ff,          s.eps,        s.activation,
+                              s.sub_norms, s.fused_gate_up, s.post_norms, s.pre_norms};
     const blocks::MoeSpec moe{s.n_embd, s.n_ff, s.eps, s.activation, s.experts};
     for (size_t i = 0; i < s.n_layer; i++) {
       attention.rotation = s.is_local(i) ? local_rotation : rotation;
+      if (!s.is_rotated(i)) attention.rotation = cpu::HeadOps::kNoRotation;
       attention.window = d_.ops_.add_window(s.is_local(i) ? s.window : cpu::kNoWindow);
       STERNA_RETURN_IF_ERROR(add(blocks::Attention::load(loader_, i, attention)));
       STERNA_RETURN_IF_ERROR(

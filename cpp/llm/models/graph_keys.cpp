@@ -73,7 +73,6 @@ constexpr Foreign kForeign[] = {
     {"attention.relative_buckets_count", "relative positions"},
     {"attention.output_scale", "a scale of the attention's output", 1},
     {"attention.value_scale", "a scale of the values", 1},
-    {"attention.temperature_", "an attention temperature"},
     {"attention.indexer.", "sparse attention"},
     {"attention.compress_", "compressed attention"},
     {"attention.shared_kv_layers", "layers that share keys and values"},
@@ -109,7 +108,6 @@ constexpr std::string_view kKnown[] = {
     "rope.scaling.attn_factor",
     "rope.scaling.original_context_length",
     "rope.scaling.finetuned",
-    "rope.scaling.yarn_log_multiplier",
     "rope.scaling.yarn_ext_factor",
     "rope.scaling.yarn_attn_factor",
     "rope.scaling.yarn_beta_fast",
@@ -149,6 +147,9 @@ Status refuse_foreign_keys(const GgufFile& file, const std::string& arch, Decode
       {"attention.value_length_swa", "heads of several lengths", double(spec.head_dim)},
       {"rope.dimension_count_swa", "several rotary embeddings", double(spec.rope.n_rot)},
       {"rope.freq_base_swa", "several rotary embeddings", spec.local_rope.value_or(spec.rope).base},
+      {"rope.scaling.yarn_log_multiplier", "YaRN with a log multiplier", spec.yarn_log_multiplier},
+      {"attention.temperature_scale", "an attention temperature", spec.temperature.scale},
+      {"attention.temperature_length", "an attention temperature", double(spec.temperature.length)},
   };
   for (const GgufKey& key : file.keys()) {
     if (!key.name.starts_with(arch + ".")) continue;

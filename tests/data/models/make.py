@@ -18,7 +18,7 @@ from make_model import GgufWriter, Shape, build_model, llama3_tokenizer, qwen_to
 HERE = Path(__file__).resolve().parent
 N_VOCAB = 320
 TOKENS = [256, 17, 300, 4, 99, 271, 8, 264, 150, 33, 258, 261]
-LONG = [(37 * i + 11 * i * i + 5) % 300 for i in range(70)]  # for models with a window, which is shorter
+LONG = [(37 * i + 11 * i * i + 5) % 300 for i in range(70)]  # longer than windows and original contexts
 
 SMALL = {
     "n_layer": 2,
@@ -29,6 +29,8 @@ SMALL = {
     "context": 256,
     "eps": 1e-5,
 }
+
+TINY = SMALL | {"n_layer": 4, "n_embd": 64, "n_head": 2, "n_head_kv": 1}
 
 
 def spm_tokenizer(w: GgufWriter) -> None:
@@ -137,7 +139,7 @@ def make(name: str) -> None:
     tokenizer(w)
     path = HERE / f"{name}.gguf"
     w.write(str(path))
-    tokens = LONG if shape.window else TOKENS
+    tokens = LONG if shape.window or shape.original_context else TOKENS
     logits = reference.Model(str(path)).logits(tokens)[-1]
     lines = [" ".join(map(str, tokens)), " ".join(f"{x:.6f}" for x in logits)]
     (HERE / f"{name}.expected.txt").write_text("\n".join(lines) + "\n")

@@ -159,10 +159,15 @@ class Model:
             return default
         return self.file.value(f"{self.arch}.{name}")
 
-    def window(self, layer: int) -> int:
-        """The positions that a token sees, its own included; gemma3: in five of six layers."""
-        window = self.key("attention.sliding_window", 0)
-        return window if window and (self.arch != "gemma3" or layer % 6 < 5) else 1 << 62
+    def is_local(self, layer: int) -> bool:
+        """Whether a token sees a window only; in some architectures the last layer of each period sees all."""
+        period = {"gemma3": 6, "exaone4": 4, "olmo2": 4}.get(self.arch)
+        return self.key("attention.sliding_window", 0) > 0 and (not period or (layer + 1) % period != 0)
+
+    def is_rotated(self, layer: int) -> bool:
+        if self.arch == "exaone4":
+            return self.key("attention.sliding_window", 0) == 0 or self.is_local(layer)
+        return self.arch != "smollm3" or (layer + 1) % 4 != 0
 
     def take_apart(self, name: str) -> None:
         """Fused matrices of phi3."""
@@ -182,6 +187,9 @@ class Model:
             * self.weights[name]
         )
 
+    def norm_if_any(self, x: np.ndarray, name: str) -> np.ndarray:
+        return self.norm(x, name) if name in self.weights else x
+
     def linear(self, x: np.ndarray, name: str) -> np.ndarray:
         w = self.weights[name + ".weight"]
         if self.arch.startswith("bitnet") and name.startswith(
@@ -191,29 +199,44 @@ class Model:
             x = np.rint(x * s) / s
         return x @ w.T + self.weights.get(name + ".bias", 0.0)
 
-    def rope(self, x: np.ndarray, base: float) -> np.ndarray:
+    def yarn(self, angle: np.ndarray, base: float) -> tuple[np.ndarray, float]:
+        """Low frequencies are interpolated, high ones are not: the angles and the factor of magnitude."""
+        factor, half = self.key("rope.scaling.factor"), angle.shape[1]
+        turns = self.key("rope.scaling.original_context_length") / (2 * np.pi)
+        low, high = (half * np.log(turns / beta) / np.log(base) for beta in (32, 1))
+        low, high = max(0, np.floor(low)), min(2 * half - 1, np.ceil(high))
+        plain = 1 - np.clip((np.arange(half) - low) / max(0.001, high - low), 0, 1)
+        magnitude = 1 + 0.1 * np.log(factor)
+        if self.arch == "mistral3":
+            magnitude /= 1 + 0.1 * self.key("rope.scaling.yarn_log_multiplier") * np.log(factor)
+        return angle * plain + angle / factor * (1 - plain), magnitude
+
+    def rope(self, x: np.ndarray, base: float, scaled: bool) -> np.ndarray:
         """x is [tokens, heads, head_dim]."""
         n_rot = self.key("rope.dimension_count")
         if n_rot < x.shape[-1]:
-            return np.concatenate([self.rope(x[..., :n_rot], base), x[..., n_rot:]], axis=-1)
+            return np.concatenate([self.rope(x[..., :n_rot], base, scaled), x[..., n_rot:]], axis=-1)
         half = x.shape[-1] // 2
         angle = np.arange(len(x))[:, None] * base ** (-np.arange(half) / half)
         magnitude = 1.0
         if self.arch == "phi3":  # of contexts beyond the original length
             angle = angle / self.weights["rope_factors_long.weight"]
             magnitude = self.key("rope.scaling.attn_factor")
+        if scaled and self.key("rope.scaling.type", "none") == "yarn":
+            angle, magnitude = self.yarn(angle, base)
         cos, sin = magnitude * np.cos(angle)[:, None], magnitude * np.sin(angle)[:, None]
+        neighbours = self.arch in ("llama", "smollm3", "mistral3")
         pairs = (
             x.reshape(*x.shape[:2], half, 2)
-            if self.arch == "llama"
+            if neighbours
             else x.reshape(*x.shape[:2], 2, half).swapaxes(2, 3)
         )
         a, b = pairs[..., 0], pairs[..., 1]
         out = np.stack([a * cos - b * sin, a * sin + b * cos], axis=-1)
-        return (out if self.arch == "llama" else out.swapaxes(2, 3)).reshape(x.shape)
+        return (out if neighbours else out.swapaxes(2, 3)).reshape(x.shape)
 
     def attention(self, x: np.ndarray, layer: int) -> np.ndarray:
-        b, window = f"blk.{layer}.", self.window(layer)
+        b, local = f"blk.{layer}.", self.is_local(layer)
         n, heads, kv_heads = len(x), self.key("attention.head_count"), self.key("attention.head_count_kv")
         q, k, v = (
             self.linear(x, f"{b}attn_{p}").reshape(n, h, -1)
@@ -221,17 +244,22 @@ class Model:
         )
         if b + "attn_q_norm.weight" in self.weights:
             shapes = q.shape, k.shape
-            if self.arch == "olmoe":
+            if self.arch.startswith("olmo"):
                 q, k = q.reshape(n, -1), k.reshape(n, -1)
             q, k = self.norm(q, b + "attn_q_norm.weight"), self.norm(k, b + "attn_k_norm.weight")
             q, k = q.reshape(shapes[0]), k.reshape(shapes[1])
-        local = self.arch == "gemma3" and window < 1 << 62
-        base = self.key("rope.freq_base_swa", 1e4) if local else self.key("rope.freq_base")
-        q, k = self.rope(q, base), self.rope(k, base)
+        base = self.key("rope.freq_base")
+        if self.arch == "gemma3" and local:
+            base = self.key("rope.freq_base_swa", 1e4)
+        if self.is_rotated(layer):
+            q, k = self.rope(q, base, not local), self.rope(k, base, not local)
+        if scale := self.key("attention.temperature_scale", 0):
+            far = np.arange(n) // self.key("rope.scaling.original_context_length")
+            q = q * (1 + scale * np.log(1 + far))[:, None, None]
         k, v = (np.repeat(t, heads // kv_heads, axis=1) for t in (k, v))
         scores = np.einsum("ihd,jhd->hij", q, k) / np.sqrt(q.shape[-1])
         age = np.arange(n)[:, None] - np.arange(n)
-        scores[:, (age < 0) | (age >= window)] = -np.inf
+        scores[:, (age < 0) | (local & (age >= self.key("attention.sliding_window", 0)))] = -np.inf
         p = np.exp(scores - scores.max(-1, keepdims=True))
         return np.einsum("hij,jhd->ihd", p / p.sum(-1, keepdims=True), v).reshape(n, -1)
 
@@ -262,24 +290,18 @@ class Model:
             h = h * np.sqrt(h.shape[-1])
         for i in range(self.key("block_count")):
             b = f"blk.{i}."
-            o = self.attention(self.norm(h, b + "attn_norm.weight"), i)
-            if b + "attn_sub_norm.weight" in self.weights:
-                o = self.norm(o, b + "attn_sub_norm.weight")
+            o = self.attention(self.norm_if_any(h, b + "attn_norm.weight"), i)
+            o = self.norm_if_any(o, b + "attn_sub_norm.weight")
             o = self.linear(o, b + "attn_output")
-            if b + "post_attention_norm.weight" in self.weights:
-                o = self.norm(o, b + "post_attention_norm.weight")
-            h = h + o
-            x = self.norm(h, b + "ffn_norm.weight")
+            h = h + self.norm_if_any(o, b + "post_attention_norm.weight")
+            x = self.norm_if_any(h, b + "ffn_norm.weight")
             if b + "ffn_gate_inp.weight" in self.weights:
                 h = h + self.experts(x, b)
                 continue
             f = self.activation(self.linear(x, b + "ffn_gate")) * self.linear(x, b + "ffn_up")
-            if b + "ffn_sub_norm.weight" in self.weights:
-                f = self.norm(f, b + "ffn_sub_norm.weight")
+            f = self.norm_if_any(f, b + "ffn_sub_norm.weight")
             f = self.linear(f, b + "ffn_down")
-            if b + "post_ffw_norm.weight" in self.weights:
-                f = self.norm(f, b + "post_ffw_norm.weight")
-            h = h + f
+            h = h + self.norm_if_any(f, b + "post_ffw_norm.weight")
         h = self.norm(h, "output_norm.weight")
         return h @ self.weights.get("output.weight", self.weights["token_embd.weight"]).T
 
