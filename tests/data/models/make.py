@@ -121,6 +121,10 @@ MODELS = {
               **(SMALL | {"n_layer": 7, "n_embd": 64, "n_head_kv": 1, "eps": 1e-6})),
         spm_tokenizer, [["Q5_0", "Q5_0", "Q8_0", "Q4_0", "Q5_0", "Q5_0", "Q8_0"]] * 7, "Q8_0", None,
     ),
+    "mini-smollm3": (  # heads of the fourth layer do not turn
+        Shape(arch="smollm3", n_ff=96, head_dim=32, rope_base=1e4, **TINY),
+        llama3, [["Q8_0", "Q5_0", "Q4_0", "Q8_0", "Q4_1", "Q5_0", "Q8_0"]] * 4, "Q8_0", None,
+    ),
 }  # fmt: skip
 
 
