@@ -60,7 +60,8 @@ TEST_SUITE("golden") {
   TEST_CASE(
       "interleaved sequences have the bits that each has alone, at any batch size and number of threads") {
     for (const std::string name :
-         {"mini-bitnet-i2_s.gguf", "mini-qwen3-q1_0.gguf", "mini-qwen3moe.gguf", "mini-gemma3.gguf"}) {
+         {"mini-bitnet-i2_s.gguf", "mini-qwen3-q1_0.gguf", "mini-qwen3moe.gguf", "mini-gemma3.gguf",
+          "mini-mistral3.gguf"}) {
       if (testing::fast() && name.find("mini-qwen3-") == 0) continue;
       for (const char* kv_type : {"f16", "int8"}) {
         // Short and long prompts, some that begin alike for more than a page, drafts in one of them.

@@ -125,6 +125,11 @@ MODELS = {
         Shape(arch="smollm3", n_ff=96, head_dim=32, rope_base=1e4, **TINY),
         llama3, [["Q8_0", "Q5_0", "Q4_0", "Q8_0", "Q4_1", "Q5_0", "Q8_0"]] * 4, "Q8_0", None,
     ),
+    "mini-mistral3": (
+        Shape(arch="mistral3", n_ff=96, head_dim=32, rope_base=1e4, original_context=16,
+              **(TINY | {"n_layer": 2, "n_head": 4})),
+        llama3, [["Q8_0", "Q8_0", "Q4_0", "Q5_0", "Q4_1", "Q5_0", "Q8_0"]] * 2, "Q8_0", None,
+    ),
 }  # fmt: skip
 
 
