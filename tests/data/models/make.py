@@ -130,6 +130,10 @@ MODELS = {
               **(TINY | {"n_layer": 2, "n_head": 4})),
         llama3, [["Q8_0", "Q8_0", "Q4_0", "Q5_0", "Q4_1", "Q5_0", "Q8_0"]] * 2, "Q8_0", None,
     ),
+    "mini-olmo2": (  # the fourth layer sees all, with scaled angles
+        Shape(arch="olmo2", n_ff=96, head_dim=32, rope_base=1e4, window=24, original_context=16, **TINY),
+        qwen, [["Q8_0", "Q5_0", "Q4_0", "Q8_0", "Q4_1", "Q5_0", "Q8_0"]] * 4, "Q8_0", None,
+    ),
 }  # fmt: skip
 
 
