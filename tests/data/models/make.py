@@ -134,6 +134,10 @@ MODELS = {
         Shape(arch="olmo2", n_ff=96, head_dim=32, rope_base=1e4, window=24, original_context=16, **TINY),
         qwen, [["Q8_0", "Q5_0", "Q4_0", "Q8_0", "Q4_1", "Q5_0", "Q8_0"]] * 4, "Q8_0", None,
     ),
+    "mini-exaone4": (  # the fourth layer sees all, and its heads do not turn
+        Shape(arch="exaone4", n_ff=96, head_dim=32, rope_base=1e4, window=24, **TINY),
+        qwen, [["Q8_0", "Q5_0", "Q4_0", "Q8_0", "Q4_1", "Q5_0", "Q8_0"]] * 4, "Q8_0", None,
+    ),
 }  # fmt: skip
 
 
