@@ -28,6 +28,7 @@ class Graph:
 
     keys: dict = dataclasses.field(default_factory=dict)  # without the architecture's name
     qk_norms: str = ""  # of "heads", or of the "whole"
+    pre_norms: bool = True
     post_norms: bool = False
     sub_norms: bool = False
     qkv_bias: bool = False
@@ -36,11 +37,17 @@ class Graph:
     tied: bool | None = None  # output and embedding; None: in every other model
     narrow: bool = False  # all heads together must be as wide as the embedding
     all_kv: bool = False  # each head must have keys and values of its own
+    n_layer: int = 0  # 0: any
     options: dict = dataclasses.field(default_factory=dict)  # of sterna.load
 
 
 EXPERTS = {"expert_count": 6, "expert_used_count": 2}
 WINDOW = {"attention.sliding_window": 24}
+YARN = {"rope.scaling.type": "yarn", "rope.scaling.factor": 4.0, "rope.scaling.original_context_length": 32}
+BETAS = {"rope.scaling.yarn_beta_fast": 4.0, "rope.scaling.yarn_beta_slow": 0.5}
+TEMPERATURE = {"attention.temperature_scale": 0.3, "rope.scaling.yarn_log_multiplier": 1.0}
+OLMO2 = {"qk_norms": "whole", "pre_norms": False, "post_norms": True, "tied": False, "narrow": True}
+EXAONE4 = {"qk_norms": "heads", "pre_norms": False, "post_norms": True, "narrow": True}
 ARCHITECTURES = {
     "llama": Graph(),
     "llama, experts": Graph(EXPERTS),
@@ -57,6 +64,21 @@ ARCHITECTURES = {
         rotary_factors=True,
     ),
     "gemma3": Graph(WINDOW, qk_norms="heads", post_norms=True, tied=True),
+    "gemma3, yarn": Graph(WINDOW | YARN, qk_norms="heads", post_norms=True, tied=True),
+    "llama, yarn": Graph(YARN | {"rope.scaling.attn_factor": 1.2}),
+    "qwen2, yarn": Graph(YARN, qkv_bias=True, narrow=True),
+    "qwen3, yarn": Graph(YARN, qk_norms="heads"),
+    "smollm3": Graph(),
+    "smollm3, yarn": Graph(YARN),
+    "mistral3": Graph(),
+    "mistral3, yarn": Graph(YARN | TEMPERATURE),
+    "mistral3, other yarn": Graph(YARN | BETAS | TEMPERATURE | {"rope.scaling.yarn_log_multiplier": 0.7}),
+    "mistral3, experts": Graph(EXPERTS),
+    "olmo2": Graph(**OLMO2),
+    "olmo2, yarn": Graph(YARN, **OLMO2),
+    "olmo2, window": Graph(YARN | WINDOW, **OLMO2),
+    "exaone4": Graph(**EXAONE4),
+    "exaone4, window": Graph(WINDOW, n_layer=64, **EXAONE4),  # llama.cpp takes it from the layers' number
 }
 # What the median position may differ by. Keys, values and, for F16, activations are f16 in llama.cpp; with Q8_0
 # both have int8 activations, of which some fall on the other side of one half.
@@ -75,7 +97,8 @@ class Shape:
     def of(self, graph: Graph) -> "Shape":
         head_dim = self.n_embd // self.n_head if graph.narrow else self.head_dim
         n_head_kv = self.n_head if graph.all_kv else self.n_head_kv
-        return dataclasses.replace(self, head_dim=head_dim, n_head_kv=n_head_kv)
+        n_layer = graph.n_layer or self.n_layer
+        return dataclasses.replace(self, n_layer=n_layer, head_dim=head_dim, n_head_kv=n_head_kv)
 
 
 SHAPES = [Shape(2, 64, 96, 4, 2, 16), Shape(7, 96, 128, 3, 1, 32), Shape(3, 128, 160, 4, 4, 64)]
@@ -89,7 +112,9 @@ def tensors(graph: Graph, s: Shape, tied: bool) -> dict[str, tuple[int, ...]]:
         t["output"] = (N_VOCAB, s.n_embd)
     for i in range(s.n_layer):
         b = f"blk.{i}."
-        t |= {b + "attn_norm": (s.n_embd,), b + "ffn_norm": (s.n_embd,), b + "attn_output": (s.n_embd, q)}
+        t[b + "attn_output"] = (s.n_embd, q)
+        if graph.pre_norms:
+            t |= {b + "attn_norm": (s.n_embd,), b + "ffn_norm": (s.n_embd,)}
         parts = {"attn_qkv": q + 2 * kv} if graph.fused else {"attn_q": q, "attn_k": kv, "attn_v": kv}
         t |= {b + part: (rows, s.n_embd) for part, rows in parts.items()}
         if graph.qk_norms:
@@ -174,7 +199,8 @@ def greedy_of_llama_cpp(path: Path, prompt: list[int]) -> tuple[list[int], np.nd
     """The tokens and, for each but the last, the logits behind it."""
     from llama_cpp import Llama
 
-    peer = Llama(str(path), n_ctx=N_CTX, n_threads=1, logits_all=True, verbose=False)
+    of_file = {"yarn_beta_fast": -1.0, "yarn_beta_slow": -1.0}  # its defaults are numbers
+    peer = Llama(str(path), n_ctx=N_CTX, n_threads=1, logits_all=True, verbose=False, **of_file)
     peer.eval(prompt)
     ids = list(prompt)
     for _ in range(N_GREEDY):
