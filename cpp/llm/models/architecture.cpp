@@ -21,8 +21,9 @@ constexpr Entry kModels[] = {
 };
 #undef STERNA_MODEL
 
-/// What llama.cpp does: any type may carry the factors of magnitude, and whether it is YaRN is up to its
-/// extrapolation factor, of which the type is but the default.
+/// As in llama.cpp any type may carry the factors of magnitude, and whether it is YaRN is up to its
+/// extrapolation factor, of which the type is but the default. llama.cpp reads the yarn_* keys of some
+/// architectures only; here they count for all, as in the configurations they come from.
 Status read_yarn(const GgufFile& file, KeyReader& r, bool yarn, DecoderSpec& s) {
   STERNA_RETURN_IF_ERROR(r.positive("rope.scaling.attn_factor", &s.rope.magnitude));
   double yarn_magnitude = 1;
