@@ -1,5 +1,5 @@
-// exaone4 (EXAONE 4.0, https://arxiv.org/abs/2507.11407): split-half rotary pairs, an RMS norm on every head of q
-// and k before them, and norms behind the blocks instead of before them. With a window the last of every
+// exaone4 (EXAONE 4.0, https://arxiv.org/abs/2507.11407): split-half rotary pairs, an RMS norm on each head
+// of q and k before them, and norms behind the blocks instead of before them. With a window the last of every
 // four layers sees all, and the heads of such layers are not rotated. llama.cpp takes that from the 64 layers
 // of the 32B model, whatever the window's key says of others; here the key counts for all.
 #include "llm/models/architecture.h"
