@@ -213,7 +213,7 @@ class Model:
 
     def rope(self, x: np.ndarray, base: float, scaled: bool) -> np.ndarray:
         """x is [tokens, heads, head_dim]."""
-        n_rot = self.key("rope.dimension_count")
+        n_rot = self.key("rope.dimension_count", x.shape[-1])
         if n_rot < x.shape[-1]:
             return np.concatenate([self.rope(x[..., :n_rot], base, scaled), x[..., n_rot:]], axis=-1)
         half = x.shape[-1] // 2
@@ -283,8 +283,8 @@ class Model:
             return x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
         return np.maximum(x, 0) ** 2 if self.arch.startswith("bitnet-") else x / (1 + np.exp(-x))
 
-    def logits(self, tokens) -> np.ndarray:
-        """[tokens, vocabulary], every position."""
+    def hidden(self, tokens) -> np.ndarray:
+        """[tokens, width], every position: what the output matrix is multiplied by."""
         h = self.weights["token_embd.weight"][np.asarray(tokens)]
         if self.arch == "gemma3":
             h = h * np.sqrt(h.shape[-1])
@@ -302,8 +302,12 @@ class Model:
             f = self.norm_if_any(f, b + "ffn_sub_norm.weight")
             f = self.linear(f, b + "ffn_down")
             h = h + self.norm_if_any(f, b + "post_ffw_norm.weight")
-        h = self.norm(h, "output_norm.weight")
-        return h @ self.weights.get("output.weight", self.weights["token_embd.weight"]).T
+        return self.norm(h, "output_norm.weight")
+
+    def logits(self, tokens, first: int = 0) -> np.ndarray:
+        """[positions from `first` on, vocabulary]."""
+        head = self.weights.get("output.weight", self.weights["token_embd.weight"])
+        return self.hidden(tokens)[first:] @ head.T
 
     def greedy(self, tokens, count: int) -> list[int]:
         tokens = list(tokens)
