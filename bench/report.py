@@ -12,9 +12,15 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "bench/quality"))
+import type_table  # noqa: E402
+
 RESULTS = ROOT / "bench/results"
 PICTURE = RESULTS / "performance.svg"
-BEGIN, END = "<!-- performance: bench/report.py --write -->\n", "<!-- end of performance -->"
+SECTIONS = {
+    name: (f"<!-- {name}: bench/report.py --write -->\n", f"<!-- end of {name} -->")
+    for name in ("performance", "file types")
+}
 # What README.md shows of them: rows with most threads.
 MAIN = {
     "bitnet-2b.i2_s": ["pp 512", "tg 64", "gen 64"],
@@ -24,7 +30,7 @@ MAIN = {
 
 
 def load() -> list[dict]:
-    """The newest result of each model, by name; results of kernels are of another kind."""
+    """The newest result of each model, by name; results of kernels and of file types are of other kinds."""
     newest = {}
     for path in sorted(RESULTS.glob("*.json")):
         report = json.loads(path.read_text())
@@ -150,18 +156,34 @@ def picture(reports: list[dict]) -> None:
     figure.savefig(PICTURE, metadata={"Date": None})
 
 
+def file_types() -> str:
+    """The newest results of quality/file_types.py, by model and KV type."""
+    newest = {}
+    for path in sorted(RESULTS.glob("*.json")):
+        report = json.loads(path.read_text())
+        if "types" in report:
+            newest[report["model"], report["kv_type"]] = report
+    return "\n".join(f"**{model}**: {type_table.table(newest[model, kv])}" for model, kv in sorted(newest))
+
+
 def pages() -> dict[Path, str]:
     """The pages with figures, as they are to be."""
     reports = load()
     image = f"![tokens per second of Sterna and llama.cpp]({PICTURE.name})\n\n"
     figures = {
-        ROOT / "README.md": intro(reports) + table(main_rows(reports)),
-        RESULTS / "README.md": image + intro(reports) + table(rows(reports)),
+        ROOT / "README.md": {"performance": intro(reports) + table(main_rows(reports))},
+        RESULTS / "README.md": {
+            "performance": image + intro(reports) + table(rows(reports)),
+            "file types": file_types(),
+        },
     }
     made = {}
-    for page, text in figures.items():
-        before, rest = page.read_text().split(BEGIN)
-        made[page] = before + BEGIN + text + END + rest.split(END)[1]
+    for page, sections in figures.items():
+        made[page] = page.read_text()
+        for name, text in sections.items():
+            begin, end = SECTIONS[name]
+            before, rest = made[page].split(begin)
+            made[page] = before + begin + text + end + rest.split(end)[1]
     return made
 
 
