@@ -8,6 +8,7 @@
 #include <cmath>
 #include <fstream>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/half.h"
@@ -22,6 +23,10 @@ namespace {
 
 enum class KvType { kF16, kInt8 };
 const char* name(KvType type) { return type == KvType::kF16 ? "f16" : "int8"; }
+
+/// Both types, int8 with a scale a head and with one per block of a wide head.
+constexpr std::pair<KvType, size_t> kTypes[] = {
+    {KvType::kF16, 32}, {KvType::kInt8, 32}, {KvType::kInt8, 160}};
 
 struct Case {
   size_t n_kv, group, head_dim, n_ctx;
@@ -164,6 +169,7 @@ TEST_SUITE("unit") {
   TEST_CASE("attention has the bits of the plain loops on every ISA, for any threads and cut of the tokens") {
     constexpr float kScale = 0.21f;
     for (const Case& c : {Case{2, 4, 32, 600}, Case{3, 1, 16, 530}, Case{1, 40, 20, 270}, Case{1, 3, 80, 290},
+                          Case{1, 1, 160, 270}, Case{1, 1, 200, 270}, Case{1, 2, 256, 290},  // above 128
                           // windows of one position, within a page, about a page, over several pages
                           Case{1, 3, 20, 290, 1}, Case{1, 2, 32, 540, 7}, Case{2, 4, 32, 530, 256},
                           Case{1, 1, 16, 530, 257}, Case{1, 4, 32, 800, 530}}) {
@@ -183,13 +189,13 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a key, value or query that is not finite makes NaN of what sees it, and of nothing else") {
-    const Case c{1, 1, 32, 300};
-    const Data data(c);
     constexpr size_t kAt = 270;
     for (const IsaInfo& isa : isas()) {
       if (!isa.supported) continue;
       REQUIRE(force_isa(isa.name).ok());
-      for (const KvType type : {KvType::kF16, KvType::kInt8}) {
+      for (const auto& [type, head_dim] : kTypes) {
+        const Case c{1, 1, head_dim, 300};
+        const Data data(c);
         const std::vector<float> want = expected(type, c, data, 0.2f);
         for (const auto part : {&Data::k, &Data::v, &Data::q})
           for (const float odd : {NAN, INFINITY}) {
@@ -274,6 +280,20 @@ TEST_SUITE("unit") {
     CHECK(error > 0);
   }
 
+  TEST_CASE("a large dimension of a wide head costs those of other blocks nothing") {
+    const Case c{1, 1, 256, 300};
+    Data data(c);
+    for (size_t p = 0; p < c.n_ctx; p++) data.k[p * c.head_dim] = 40, data.q[p * c.head_dim + 255] = 40;
+    const std::vector<float> f16 = run(KvType::kF16, c, data, 0.0625f),
+                             int8 = run(KvType::kInt8, c, data, 0.0625f);
+    double error = 0, power = 0;
+    for (size_t i = c.first() * c.head_dim; i < f16.size(); i++) {
+      error += double(int8[i] - f16[i]) * double(int8[i] - f16[i]);
+      power += double(f16[i]) * double(f16[i]);
+    }
+    CHECK(std::sqrt(error / power) < 0.1);
+  }
+
   TEST_CASE("a page takes memory where positions are stored, not where they may be") {
     for (KvType t : {KvType::kF16, KvType::kInt8}) {
       constexpr size_t kLayers = 200, kPositions = 16;
@@ -299,9 +319,9 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a fork shares pages until one of the two changes them") {
-    const Case c{2, 1, 32, 600};
-    const Data data(c);
-    for (KvType t : {KvType::kF16, KvType::kInt8}) {
+    for (const auto& [t, head_dim] : kTypes) {
+      const Case c{2, 1, head_dim, 600};
+      const Data data(c);
       Cache cache(t, c);
       for (size_t p = 0; p < c.n_ctx; p++) cache.store(data, p);
       cpu::KvState fork = cache.state.fork(300);

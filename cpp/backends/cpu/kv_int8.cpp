@@ -18,9 +18,16 @@ using kernels::Family;
 using kernels::kMaxHeadDim;
 
 constexpr uint8_t kZero = 128;   // code of the value 0
-constexpr size_t kBlock = 32;    // positions that share a scale of the weights
+constexpr size_t kBlock = 32;    // positions that share a scale of the weights, or dimensions one of K
 constexpr size_t kQueries = 16;  // queries that go through the products together
+constexpr size_t kMaxBlocks = kMaxHeadDim / kBlock;
 constexpr uint16_t kOneF16 = 0x3c00;
+
+/// Dimensions of K that share a scale, 0: all. One large dimension costs all others of its scale their
+/// precision: of heads with 256 dimensions (Gemma 3) that is most of what int8 loses.
+size_t k_block(const KvShape& shape) {
+  return shape.head_dim > 128 && shape.head_dim % kBlock == 0 ? kBlock : 0;
+}
 
 formats::CodeSpec codes(Fold fold, size_t block) {
   formats::CodeSpec s;
@@ -29,7 +36,9 @@ formats::CodeSpec codes(Fold fold, size_t block) {
 }
 
 PackedLayout k_layout(const KvShape& shape) {
-  return packed_layout(codes(Fold::kRow, 0), kPagePositions, shape.head_dim);
+  formats::CodeSpec s = codes(k_block(shape) ? Fold::kBlock : Fold::kRow, k_block(shape));
+  s.f32_scales = k_block(shape) != 0;
+  return packed_layout(s, kPagePositions, shape.head_dim);
 }
 PackedLayout v_layout(const KvShape& shape) {
   return packed_layout(codes(Fold::kBlock, kBlock), shape.head_dim, kPagePositions);
@@ -64,33 +73,40 @@ class KvInt8 : public KvType {
   }
   /// Of a position: where its first quad of K's codes and the scale of its row are, and its column of V.
   size_t k_lane(size_t place) const { return place / 16 * k_panels_.panel_bytes + 4 * (place % 16); }
+  /// From there on: the code of dimension d.
+  size_t k_code(size_t d) const {
+    const size_t b = k_blocks_ > 1 ? d / kBlock : 0, at = d - b * kBlock;
+    return k_panels_.codes_at(b) + at / 4 * 64 + at % 4;
+  }
   size_t v_column(size_t place) const {
     return v_panels_.codes_at(place / kBlock) + place % kBlock / 4 * 64 + place % 4;
   }
   size_t v_row(size_t d) const { return d / 16 * v_panels_.panel_bytes + 4 * (d % 16); }
 
   PackedLayout k_panels_, v_panels_;
+  size_t k_blocks_ = k_block(shape()) ? shape().head_dim / kBlock : 1;  // scales of K of a position
   kernels::QGemmFn *scores_, *values_;
   kernels::WeighFn* weigh_ = kernels::find_fn<kernels::WeighFn>(Family::weigh, "f32");
   kernels::QuantizeFn* quantize_row_ = kernels::find_fn<kernels::QuantizeFn>(Family::quantize, "row");
   kernels::QuantizeFn* quantize_block_ = kernels::find_fn<kernels::QuantizeFn>(Family::quantize, "block");
+  kernels::QuantizeFn* quantize_k_ = k_blocks_ > 1 ? quantize_block_ : quantize_row_;  // and queries
 };
 
 void KvInt8::store(uint8_t* page, size_t place, const float* k, const float* v) const {
   const size_t hd = shape().head_dim;
   int8_t code[kMaxHeadDim];
-  float scale;
-  int32_t sum;
+  float k_scale[kMaxBlocks], scale;
+  int32_t sum[kMaxBlocks];
   for (size_t head = 0; head < shape().n_heads; head++, k += hd, v += hd) {
     const auto to = head_of(page, head);
-    quantize_row_({k, hd, 0, 0, code, &scale, &sum});
+    quantize_k_({k, hd, kBlock, kBlock, code, k_scale, sum});
     uint8_t* lane = to.k + k_lane(place);
-    std::memcpy(lane + k_panels_.meta_at(0), &scale, sizeof scale);
-    for (size_t d = 0; d < k_panels_.n_chunks * 32; d++)
-      lane[k_panels_.codes_at(0) + d / 4 * 64 + d % 4] = uint8_t(code[d]) ^ kZero;
+    for (size_t b = 0; b < k_blocks_; b++)
+      std::memcpy(lane + k_panels_.meta_at(b), &k_scale[b], sizeof(float));
+    for (size_t d = 0; d < k_panels_.n_chunks * 32; d++) lane[k_code(d)] = uint8_t(code[d]) ^ kZero;
 
     // The panels' scales are 1: those of V's positions are in the weights.
-    quantize_row_({v, hd, 0, 0, code, &scale, &sum});
+    quantize_row_({v, hd, 0, 0, code, &scale, sum});
     for (size_t d = 0; d < hd; d++) to.v[v_row(d) + v_column(place)] = uint8_t(code[d]) ^ kZero;
     for (size_t p = 0; place % kBlock == 0 && p < v_panels_.n_panels; p++) {
       auto* ones = to.v + p * v_panels_.panel_bytes + v_panels_.meta_at(place / kBlock);
@@ -109,9 +125,9 @@ void KvInt8::copy(const uint8_t* from, size_t n, uint8_t* to) const {
     };
     for (size_t place = 0; place < n; place++) {
       const size_t lane = k_lane(place), column = v_column(place);
-      copy(source.k, target.k, lane + k_panels_.meta_at(0), sizeof(float));
-      for (size_t quad = 0; quad < k_panels_.n_chunks * 8; quad++)
-        copy(source.k, target.k, lane + k_panels_.codes_at(0) + 64 * quad, 4);
+      for (size_t b = 0; b < k_blocks_; b++)
+        copy(source.k, target.k, lane + k_panels_.meta_at(b), sizeof(float));
+      for (size_t d = 0; d < k_panels_.n_chunks * 32; d += 4) copy(source.k, target.k, lane + k_code(d), 4);
       for (size_t d = 0; d < shape().head_dim; d++) copy(source.v, target.v, v_row(d) + column, 1);
       for (size_t p = 0; place % kBlock == 0 && p < v_panels_.n_panels; p++)
         copy(source.v, target.v, p * v_panels_.panel_bytes + v_panels_.meta_at(place / kBlock), 32);
@@ -124,8 +140,8 @@ void KvInt8::attend(const uint8_t* page, size_t head, const kernels::AttentionAr
   constexpr size_t kBlocks = kPagePositions / kBlock;
   alignas(64) int8_t q[kQueries][kMaxHeadDim], p[kQueries][kPagePositions];
   alignas(64) float s[kQueries][kPagePositions];
-  float q_scale[kQueries], p_scale[kQueries][kBlocks];
-  int32_t q_sum[kQueries], p_sum[kQueries][kBlocks];
+  float q_scale[kQueries][kMaxBlocks], p_scale[kQueries][kBlocks];
+  int32_t q_sum[kQueries][kMaxBlocks], p_sum[kQueries][kBlocks];
   const auto kept = head_of(page, head);
   const auto* v_scale = reinterpret_cast<const float*>(kept.v_scales);
   const auto end = [&](size_t query) { return g.n_positions + query / g.n_heads; };
@@ -135,13 +151,14 @@ void KvInt8::attend(const uint8_t* page, size_t head, const kernels::AttentionAr
     const size_t most = kernels::sees_to(end(first + n - 1)), blocks = ceil_div(most, kBlock);
     for (size_t i = 0; i < n; i++) {
       const size_t t = (first + i) / g.n_heads, h = (first + i) % g.n_heads;
-      quantize_row_(
-          {g.q + t * g.token_stride + h * g.head_dim, g.head_dim, 0, 0, q[i], &q_scale[i], &q_sum[i]});
-      q_scale[i] *= g.scale;
+      const float* query = g.q + t * g.token_stride + h * g.head_dim;
+      quantize_k_({query, g.head_dim, kBlock, kBlock, q[i], q_scale[i], q_sum[i]});
+      for (size_t b = 0; b < k_blocks_; b++) q_scale[i][b] *= g.scale;
     }
     kernels::QGemmArgs scores = k_panels_.args(kept.k);
     scores.act = q[0], scores.act_stride = kMaxHeadDim;
-    scores.a_scale = q_scale, scores.a_scale_stride = 1, scores.a_sum = q_sum, scores.a_sum_stride = 1;
+    scores.a_scale = q_scale[0], scores.a_scale_stride = kMaxBlocks;
+    scores.a_sum = q_sum[0], scores.a_sum_stride = kMaxBlocks;
     scores.out = s[0], scores.out_stride = kPagePositions, scores.n_rows = most, scores.n_tokens = n;
     scores_(scores);
     for (size_t i = 0; i < n; i++) {

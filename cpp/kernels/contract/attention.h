@@ -11,11 +11,11 @@
 // Kind "f16": the kernel computes partials of one chunk.
 //   s_i = (lane-rule dot of q and K_i) * scale; a[d] = fma(e_i, V_i[d], a[d]) from +0 in increasing i.
 //
-// Kind "int8": K and V of a position and the query are int8 codes with a scale ks_i, vs_i, qs, by quantize
-// "row" over the head's dimensions.
-//   s_i = float(K_i . q) * (ks_i * (qs * scale)): the product is a qgemm "w8_row", positions being rows.
-// The weights w_i = e_i * vs_i ("weigh" below) become codes p_i and a scale ps_b per 32 positions by quantize
-// "block" (positions that the query does not see have w_i = 0).
+// Kind "int8": K, V and the query have int8 codes and scales, by quantize "row" over the head's dimensions;
+//   s_i = float(K_i . q) * (ks_i * (qs * scale)): a qgemm "w8_row", positions being rows. K and q of heads of
+//   more than 128 dimensions, a multiple of 32, by "block" of 32: a qgemm "w8_block", s_i = +0, then per
+//   block s_i = fma(float(K_i . q), ks_i * (qs * scale), s_i). Then w_i = e_i * vs_i ("weigh" below; 0 where
+// the query does not see) become codes p_i and a scale ps_b per 32 positions by quantize "block".
 //   a[d] = fma(float(sum over block b of p_i*V_i[d]), ps_b, a[d]) from +0 in increasing b: a qgemm
 //   "w8_block", dimensions being rows with the scale 1.
 #pragma once
