@@ -163,7 +163,11 @@ def file_types() -> str:
         report = json.loads(path.read_text())
         if "types" in report:
             newest[report["model"], report["kv_type"]] = report
-    return "\n".join(f"**{model}**: {type_table.table(newest[model, kv])}" for model, kv in sorted(newest))
+    parts = [
+        f"**{model}**, {r['tokens']} tokens, KV cache {kv}:\n\n{type_table.table(r)}"
+        for (model, kv), r in sorted(newest.items())
+    ]
+    return type_table.EXPLANATION + "\n" + "\n".join(parts)
 
 
 def pages() -> dict[Path, str]:

@@ -1,5 +1,11 @@
 """The table of what file_types.py measured: how far Sterna and llama.cpp are from exact arithmetic."""
 
+EXPLANATION = """\
+rms: root mean square of what logits are off float64, in percent of that of the logits themselves (each row less its
+mean). Greedy texts, of 64 tokens: how many are equal in both programs; of the earliest difference the place, how far
+apart float64 has the two tokens, and whose it takes.
+"""
+
 
 def cells(name: str, row: dict) -> list[str]:
     """A row of the table."""
@@ -21,10 +27,6 @@ def cells(name: str, row: dict) -> list[str]:
 
 def table(report: dict) -> str:
     lines = [
-        f"{report['tokens']} tokens of a text, KV cache {report['kv_type']}. Root mean square of what logits are off float64, in",
-        "percent of that of the logits themselves (each row less its mean). Of greedy texts of 64 tokens: how many are",
-        "equal, and of the earliest difference the place, how far float64 has the two tokens apart, and whose it takes.",
-        "",
         "| type | matrices | rms, Sterna | llama.cpp | ratio | perplexity, exact | Sterna | llama.cpp | greedy texts |",
         "|---" * 9 + "|",
     ]
@@ -35,5 +37,6 @@ def table(report: dict) -> str:
 def markdown(report: dict) -> str:
     lines = [f"# File types of {report['model']}, {report['date']}", ""]
     lines += [f"* {key}: {value}" for key, value in (report["machine"] | report["versions"]).items()]
-    lines += [f"* command: `{report['command']}`", ""]
+    lines += [f"* command: `{report['command']}`"]
+    lines += [f"* {report['tokens']} tokens of a text, KV cache {report['kv_type']}", "", EXPLANATION]
     return "\n".join(lines) + "\n" + table(report)
