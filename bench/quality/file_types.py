@@ -135,11 +135,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder, "f32.gguf"), Path(folder, "made.gguf")
         if args.types != ["file"]:
-            llama_cpp_files.quantize(args.model, "F32", source)
+            assert llama_cpp_files.quantize(args.model, "F32", source)
         for name in args.types:
             start = time.monotonic()
-            if name != "file":
-                llama_cpp_files.quantize(source, name, made)
+            if name != "file" and not llama_cpp_files.quantize(source, name, made):
+                print(f"llama.cpp makes no {name} of this model", flush=True)
+                continue
             report["types"][name] = measure(args.model if name == "file" else made, args)
             print(
                 *type_table.cells(name, report["types"][name]),
