@@ -1,6 +1,6 @@
 // The oracle of attention of one query head over an int8 KV cache, one chunk; chunks merge as in attention.h.
 //   K_i, V_i and q are quantized by "row" (quantize.h): codes and scales ks_i, vs_i, qs.
-//   s_i = float(sum over d of K_i[d]*q[d]) * (ks_i * (qs * scale)); m, e_i, l as in attention.h.
+//   s_i = float(sum over d of K_i[d]*q[d]) * (ks_i * (qs * scale)); the cap, m, e_i, l as in attention.h.
 //   w_i = e_i * vs_i is quantized by "block" of 32 positions of the chunk, those that the query does not see
 //   being 0: codes p_i, scale ps_b.
 //   a[d] = +0; per block b in increasing order: a[d] = fma(float(sum of p_i*V_i[d]), ps_b, a[d]).
@@ -13,7 +13,7 @@ namespace sterna::reference {
 
 /// k and v are floats [position][head_dim], n <= 256, of which the query sees those from `from` on.
 inline Partial attention_chunk_int8(const float* q, const float* k, const float* v, size_t head_dim, size_t n,
-                                    float scale, size_t from = 0) {
+                                    float scale, size_t from = 0, float cap = 0) {
   const Quantized query = quantize_row(q, head_dim);
   const float q_scale = query.scale[0] * scale;
   std::vector<float> s, e;
@@ -24,7 +24,8 @@ inline Partial attention_chunk_int8(const float* q, const float* k, const float*
     int dot = 0;
     for (size_t d = 0; d < head_dim; ++d) dot += key.codes[d] * query.codes[d];
     const float both = key.scale[0] * q_scale;
-    if (i >= from) s.push_back(float(dot) * both);
+    const float score = float(dot) * both;
+    if (i >= from) s.push_back(cap != 0 ? softcap(score, cap) : score);
   }
   Partial p = weights(s, &e);
   std::vector<float> w((n + 31) / 32 * 32, 0.0f);

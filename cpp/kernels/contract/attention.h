@@ -8,6 +8,8 @@
 //   M' = max(M, m), c = exp(M - M'), c2 = exp(m - M'), L' = fma(L, c, l*c2), A' = fma(A, c, a*c2),
 // and out[d] = A[d] * (1 / L).
 //
+// With a cap, what the kinds call s_i becomes tanh(s_i * (1/cap)) * cap; tanh is detmath's.
+//
 // Kind "f16": the kernel computes partials of one chunk.
 //   s_i = (lane-rule dot of q and K_i) * scale; a[d] = fma(e_i, V_i[d], a[d]) from +0 in increasing i.
 //
@@ -53,6 +55,7 @@ struct AttentionArgs {
   float* partials;        ///< Row of token t, head h at partials + (t*n_heads + h)*partial_stride.
   size_t partial_stride;  ///< Elements, at least partial_floats(head_dim).
   size_t window = SIZE_MAX;
+  float cap = 0;  ///< Of the scores, once they are scaled; 0: none.
 };
 using AttentionFn = void(const AttentionArgs&);
 
@@ -60,7 +63,8 @@ using AttentionFn = void(const AttentionArgs&);
 /// head_dim) = A * (1/L) as well.
 using MergeFn = void(float* partials, size_t stride, size_t n, size_t head_dim, float* out);
 
-/// weigh "f32": m = max x, e = exp(x - m), l = lane-rule sum of e, y = e * w. y may be x. n > 0.
-using WeighFn = void(const float* x, const float* w, size_t n, float* y, float* m, float* l);
+/// weigh "f32": x capped unless cap is 0; m = max x, e = exp(x - m), l = lane-rule sum of e, y = e * w. y may
+/// be x. n > 0.
+using WeighFn = void(const float* x, const float* w, size_t n, float cap, float* y, float* m, float* l);
 
 }  // namespace sterna::kernels
