@@ -49,6 +49,7 @@ BETAS = {"rope.scaling.yarn_beta_fast": 4.0, "rope.scaling.yarn_beta_slow": 0.5}
 TEMPERATURE = {"attention.temperature_scale": 0.3, "rope.scaling.yarn_log_multiplier": 1.0}
 OLMO2 = {"qk_norms": "whole", "pre_norms": False, "post_norms": True, "tied": False, "narrow": True}
 EXAONE4 = {"qk_norms": "heads", "pre_norms": False, "post_norms": True, "narrow": True}
+CAPS = {"attn_logit_softcapping": 1.5, "final_logit_softcapping": 0.3}
 ARCHITECTURES = {
     "llama": Graph(),
     "llama, experts": Graph(EXPERTS),
@@ -64,6 +65,8 @@ ARCHITECTURES = {
         narrow=True,
         rotary_factors=True,
     ),
+    "gemma2": Graph(WINDOW | CAPS, post_norms=True, tied=True),
+    "gemma2, plain": Graph(post_norms=True, tied=True),  # but for 50 and 30, and a window of 4096
     "gemma3, capped": Graph(
         WINDOW | {"final_logit_softcapping": 0.3}, qk_norms="heads", post_norms=True, tied=True
     ),
