@@ -50,6 +50,7 @@ TEMPERATURE = {"attention.temperature_scale": 0.3, "rope.scaling.yarn_log_multip
 OLMO2 = {"qk_norms": "whole", "pre_norms": False, "post_norms": True, "tied": False, "narrow": True}
 EXAONE4 = {"qk_norms": "heads", "pre_norms": False, "post_norms": True, "narrow": True}
 CAPS = {"attn_logit_softcapping": 1.5, "final_logit_softcapping": 0.3}
+SCALES = {"embedding_scale": 12.0, "residual_scale": 0.22, "attention.scale": 0.3, "logit_scale": 3.0}
 ARCHITECTURES = {
     "llama": Graph(),
     "llama, experts": Graph(EXPERTS),
@@ -67,6 +68,10 @@ ARCHITECTURES = {
     ),
     "gemma2": Graph(WINDOW | CAPS, post_norms=True, tied=True),
     "gemma2, plain": Graph(post_norms=True, tied=True),  # but for 50 and 30, and a window of 4096
+    "granite": Graph(SCALES),
+    "granite, plain": Graph({"logit_scale": 1.0}),
+    "granitemoe": Graph(SCALES | EXPERTS),
+    "granitemoe, unrotated": Graph(SCALES | EXPERTS | {"rope.scaling.finetuned": False}),
     "gemma3, capped": Graph(
         WINDOW | {"final_logit_softcapping": 0.3}, qk_norms="heads", post_norms=True, tied=True
     ),
