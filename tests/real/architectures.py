@@ -54,6 +54,7 @@ SCALES = {"embedding_scale": 12.0, "residual_scale": 0.22, "attention.scale": 0.
 ARCHITECTURES = {
     "llama": Graph(),
     "llama, experts": Graph(EXPERTS),
+    "arcee": Graph(gated=False),
     "bitnet": Graph(sub_norms=True, tied=True, narrow=True, options={"activation": "silu"}),
     "qwen2": Graph(qkv_bias=True, narrow=True),
     "qwen3": Graph(qk_norms="heads"),

@@ -151,6 +151,10 @@ MODELS = {
               **(SMALL | {"n_embd": 64})),
         qwen, [["Q8_0", "Q8_0", "Q5_0", "Q4_0", "Q4_1", "Q4_0", "Q8_0"]] * 2, "Q8_0", "Q8_0",
     ),
+    "mini-arcee": (
+        Shape(arch="arcee", n_ff=160, head_dim=32, rope_base=1e4, **(SMALL | {"n_embd": 64})),
+        llama3, [["Q8_0", "Q8_0", "Q5_0", "Q4_0", "", "Q5_0", "Q8_0"]] * 2, "Q8_0", None,
+    ),
 }  # fmt: skip
 
 
