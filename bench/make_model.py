@@ -350,6 +350,7 @@ class Shape:
     window: int = 0
     n_rot: int = 0  # elements of a head that turn; 0: all
     original_context: int = 0  # that YaRN makes four times as long; 0: no YaRN
+    keys: tuple[tuple[str, str, object], ...] = ()  # further ones of the architecture: name, kind, value
 
 
 EMBEDDING_RMS = 0.04
@@ -400,6 +401,8 @@ def add_keys(w: GgufWriter, shape: Shape, name: str) -> None:
     if a == "mistral3":
         w.key(f"{a}.rope.scaling.yarn_log_multiplier", "f32", 1.0)
         w.key(f"{a}.attention.temperature_scale", "f32", 0.1)
+    for key, kind, value in s.keys:
+        w.key(f"{a}.{key}", kind, value)
 
 
 def build_model(
@@ -431,7 +434,7 @@ def build_model(
         add(name, (n,), FORMATS["F32"], 0.1, mean)
 
     q, kv = s.n_head * s.head_dim, s.n_head_kv * s.head_dim
-    norms_behind_only, norms_behind = ("exaone4", "olmo2"), ("gemma3", "exaone4", "olmo2")
+    norms_behind_only, norms_behind = ("exaone4", "olmo2"), ("gemma2", "gemma3", "exaone4", "olmo2")
     added = residual_rms(s, top_logit) if top_logit else 1.0
     matrix("token_embd.weight", s.n_embd, s.n_vocab, rms=EMBEDDING_RMS)
     for i in range(s.n_layer):
@@ -455,7 +458,7 @@ def build_model(
         kind, n = ("_exps", s.n_expert) if s.n_expert else ("", 0)
         if n:
             add(f"{b}ffn_gate_inp.weight", (s.n_embd, n), FORMATS["F32"], s.n_embd**-0.5, 0.0)
-        if a != "phi3":
+        if a not in ("phi3", "arcee"):
             matrix(f"{b}ffn_gate{kind}.weight", s.n_embd, s.n_ff, n=n)
         matrix(f"{b}ffn_up{kind}.weight", s.n_embd, (2 if a == "phi3" else 1) * s.n_ff, n=n)
         if a.startswith("bitnet"):

@@ -53,7 +53,7 @@ Work work_weigh(const kernels::Kernel& kernel, const Case& c) {
   return {0, 12.0 * double(n), [=](size_t) {
             for (size_t i = 0; i < n; i += kAttentionChunk) {
               float m, l;
-              fn(b->x.data() + i, b->y.data() + i, kAttentionChunk, b->z.data() + i, &m, &l);
+              fn(b->x.data() + i, b->y.data() + i, kAttentionChunk, 0, b->z.data() + i, &m, &l);
             }
           }};
 }

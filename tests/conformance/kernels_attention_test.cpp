@@ -33,7 +33,7 @@ Cache make_cache(Data data, size_t n, size_t head_dim) {
 /// `tokens` tokens of `heads` heads; the first one's own position is the last of `positions`, of which it
 /// sees what is in the chunk and in the window.
 void run_case(Kernels& all, size_t positions, size_t head_dim, size_t tokens, size_t heads, Data data,
-              size_t pad, size_t window = SIZE_MAX) {
+              size_t pad, size_t window = SIZE_MAX, float cap = 0) {
   const Side side = (positions + head_dim) % 2 ? Side::kStart : Side::kEnd;
   const auto seen = [&](size_t t) { return std::min<size_t>(positions + t, 256); };
   const auto hidden = [&](size_t t) { return positions + t > window ? positions + t - window : 0; };
@@ -50,7 +50,7 @@ void run_case(Kernels& all, size_t positions, size_t head_dim, size_t tokens, si
     const size_t from = hidden(i / heads);
     want.push_back(reference::attention_chunk(&q[i / heads * q_stride + i % heads * head_dim],
                                               &cache.k[from * head_dim], &cache.v[from * head_dim], head_dim,
-                                              seen(i / heads) - from, scale));
+                                              seen(i / heads) - from, scale, cap));
   }
   Guarded<float> gq(q.size());
   Guarded<uint16_t> gk(cache.k.size()), gv(cache.v.size());
@@ -58,7 +58,8 @@ void run_case(Kernels& all, size_t positions, size_t head_dim, size_t tokens, si
   const std::string what = "positions " + std::to_string(positions) + ", head_dim " +
                            std::to_string(head_dim) + ", tokens " + std::to_string(tokens) + ", heads " +
                            std::to_string(heads) + ", padding " + std::to_string(pad) + ", data " +
-                           std::to_string(int(data)) + ", window " + std::to_string(window);
+                           std::to_string(int(data)) + ", window " + std::to_string(window) +
+                           ", cap " + std::to_string(cap);
   all.run("f16", what, [&](const kernels::Kernel& k) {
     kernels::AttentionArgs args{};
     args.q = gq.fit(q.data(), q.size(), side);
@@ -72,6 +73,7 @@ void run_case(Kernels& all, size_t positions, size_t head_dim, size_t tokens, si
     args.scale = scale;
     args.partial_stride = stride;
     args.window = window;
+    args.cap = cap;
     args.partials = out.prepare(row, tokens * heads, stride, side);
     kernels::as<kernels::AttentionFn>(k)(args);
     const float* got = args.partials;
@@ -119,6 +121,11 @@ TEST_CASE("kernels: attention equals the reference") {
         for (size_t heads : {1, 2, 4})
           if (positions + tokens - 1 < 256 + window)
             run_case(all, positions, 24, tokens, heads, Data((positions + window) % 4), heads % 3, window);
+  for (size_t positions : {1, 17, 100, 256})
+    for (size_t tokens : {1, 5})
+      for (size_t window : {size_t(40), SIZE_MAX})
+        for (float cap : {0.25f, 50.0f})
+          for (int d = 0; d < 4; ++d) run_case(all, positions, 24, tokens, 3, Data(d), 0, window, cap);
   all.check_covered();
 }
 
@@ -166,16 +173,20 @@ TEST_CASE("kernels: weigh equals the reference") {
   for (Floats kind : {Floats::kRandom, Floats::kZeros, Floats::kDenormals, Floats::kMixed}) {
     for (size_t n : {1, 2, 15, 16, 17, 40, 255, 256}) {
       const std::vector<float> x = floats(kind, n, n), w = floats(Floats::kRandom, n, n + 1);
-      std::vector<float> want;
-      const reference::Partial p = reference::weights(x, &want);
-      for (size_t i = 0; i < n; ++i) want[i] *= w[i];
       Guarded<float> gx(n), gw(n), gy(n), ml(2);
-      for (bool in_place : {false, true}) {
-        all.run("f32", name(kind) + ", n " + std::to_string(n), [&](const kernels::Kernel& k) {
+      for (int way = 0; way < 4; ++way) {
+        const bool in_place = way % 2;
+        const float cap = way < 2 ? 0.0f : 1.5f;
+        std::vector<float> capped = x, want;
+        for (float& v : capped) v = cap != 0 ? reference::softcap(v, cap) : v;
+        const reference::Partial p = reference::weights(capped, &want);
+        for (size_t i = 0; i < n; ++i) want[i] *= w[i];
+        const std::string what = name(kind) + ", n " + std::to_string(n) + ", cap " + std::to_string(cap);
+        all.run("f32", what, [&](const kernels::Kernel& k) {
           const float* from = gx.fit(x.data(), n);
           gw.fit(w.data(), n), gy.fit(n), ml.fit(2);
           float* y = in_place ? gx.data() : gy.data();
-          kernels::as<kernels::WeighFn>(k)(from, gw.data(), n, y, ml.data(), ml.data() + 1);
+          kernels::as<kernels::WeighFn>(k)(from, gw.data(), n, cap, y, ml.data(), ml.data() + 1);
           std::string error = compare(y, want.data(), n);
           if (error.empty()) error = compare(ml.data(), &p.m, 1);
           if (error.empty()) error = compare(ml.data() + 1, &p.l, 1);

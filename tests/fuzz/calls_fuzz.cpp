@@ -32,7 +32,8 @@ std::vector<Subject>& subjects() {
     (void)set_kernel_choice("builtin");
     std::vector<Subject> list;
     for (const char* name :
-         {"mini-bitnet-i2_s", "mini-qwen3-q1_0", "mini-llama-kquants", "mini-spm", "mini-qwen3moe"}) {
+         {"mini-bitnet-i2_s", "mini-qwen3-q1_0", "mini-llama-kquants", "mini-spm", "mini-qwen3moe",
+          "mini-gemma2"}) {
       LoadOptions o;
       o.n_threads = 1, o.n_ctx = int(kContext), o.n_batch = list.size() % 2 ? 3 : 512;
       o.kv_type = list.size() % 2 ? "int8" : "f16";

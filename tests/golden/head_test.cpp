@@ -31,6 +31,8 @@ std::vector<Case> models() {
                            {mini + "qwen2-q8_0.gguf", true, false},
                            {mini + "qwen3-q1_0.gguf", true, false},
                            {mini + "spm.gguf", true, false},
+                           {mini + "gemma2.gguf", true, false},
+                           {mini + "granitemoe.gguf", true, false},
                            {kRepo + "python/sterna/data/sterna-tiny.gguf"}};
   const char* shared = std::getenv("STERNA_SHARED");
   if (shared && !testing::fast())

@@ -5,6 +5,7 @@
 // The first chunk's (m, l, a) is (M, L, A); the next are merged in increasing order:
 //   M' = max(M, m), c = exp(M - M'), c2 = exp(m - M'), L' = fma(L, c, l*c2), A' = fma(A, c, a*c2).
 // Then out[d] = A[d] * (1 / L).
+// With a cap, s_i is softcap.h of that.
 // With a window, a query sees the last `window` positions up to its own: the rest is as if it were not there,
 // but for the cuts of the chunks.
 #pragma once
@@ -17,6 +18,7 @@
 #include "base/detmath.h"
 #include "base/half.h"
 #include "reference/lanes.h"
+#include "reference/softcap.h"
 
 namespace sterna::reference {
 
@@ -41,12 +43,13 @@ inline Partial weights(const std::vector<float>& s, std::vector<float>* e) {
 
 /// One chunk of n <= 256 positions.
 inline Partial attention_chunk(const float* q, const uint16_t* k, const uint16_t* v, size_t head_dim,
-                               size_t n, float scale) {
+                               size_t n, float scale, float cap = 0) {
   std::vector<float> s, e;
   for (size_t i = 0; i < n; ++i) {
     LaneSum dot;
     for (size_t d = 0; d < head_dim; ++d) dot.add_product(d, q[d], f16_to_f32(k[i * head_dim + d]));
     s.push_back(dot.total() * scale);
+    if (cap != 0) s.back() = softcap(s.back(), cap);
   }
   Partial p = weights(s, &e);
   p.a.assign(head_dim, 0.0f);
@@ -76,12 +79,13 @@ inline std::vector<float> result(const Partial& p) {
 }
 
 inline void attention(const float* q, const uint16_t* k, const uint16_t* v, size_t head_dim,
-                      size_t n_positions, float scale, float* out, size_t window = SIZE_MAX) {
+                      size_t n_positions, float scale, float* out, size_t window = SIZE_MAX,
+                      float cap = 0) {
   Partial all;
   bool first = true;
   for (size_t i = n_positions > window ? n_positions - window : 0, n; i < n_positions; i += n) {
     n = 256 - i % 256 < n_positions - i ? 256 - i % 256 : n_positions - i;
-    const Partial p = attention_chunk(q, k + i * head_dim, v + i * head_dim, head_dim, n, scale);
+    const Partial p = attention_chunk(q, k + i * head_dim, v + i * head_dim, head_dim, n, scale, cap);
     if (first)
       all = p;
     else

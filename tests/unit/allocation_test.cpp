@@ -19,7 +19,8 @@ TEST_SUITE("unit") {
             "tests/data/models/mini-llama-kquants.gguf", "tests/data/models/mini-qwen3-q1_0.gguf",
             "tests/data/models/mini-qwen3moe.gguf", "tests/data/models/mini-llama-iq.gguf",
             "tests/data/models/mini-gemma3.gguf", "tests/data/models/mini-exaone4.gguf",
-            "tests/data/models/mini-mistral3.gguf"}) {
+            "tests/data/models/mini-mistral3.gguf", "tests/data/models/mini-gemma2.gguf",
+            "tests/data/models/mini-arcee.gguf", "tests/data/models/mini-granitemoe.gguf"}) {
         LoadOptions options;
         options.n_threads = 2;
         options.kv_type = kv_type;

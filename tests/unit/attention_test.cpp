@@ -31,6 +31,7 @@ constexpr std::pair<KvType, size_t> kTypes[] = {
 struct Case {
   size_t n_kv, group, head_dim, n_ctx;
   size_t window = cpu::kNoWindow;
+  float cap = 0;
   /// The first position compared; in short tests the last 40 must do (they cross chunks).
   size_t first() const { return testing::fast() ? n_ctx - 40 : 0; }
 };
@@ -64,15 +65,16 @@ std::vector<float> expected(KvType type, const Case& c, const Data& data, float 
       for (size_t i = 0; i < c.group; i++) {
         const size_t at = p * width + (head * c.group + i) * hd;
         if (type == KvType::kF16) {
-          reference::attention(&data.q[at], k16.data(), v16.data(), hd, p + 1, scale, &out[at], c.window);
+          reference::attention(&data.q[at], k16.data(), v16.data(), hd, p + 1, scale, &out[at], c.window,
+                               c.cap);
           continue;
         }
         reference::Partial all;
         const size_t seen = p + 1 > c.window ? p + 1 - c.window : 0, first = seen / 256 * 256;
         for (size_t begin = first; begin <= p; begin += 256) {
           const size_t n = std::min<size_t>(256, p + 1 - begin), from = begin < seen ? seen - begin : 0;
-          const reference::Partial next = reference::attention_chunk_int8(&data.q[at], &k[begin * hd],
-                                                                          &v[begin * hd], hd, n, scale, from);
+          const reference::Partial next = reference::attention_chunk_int8(
+              &data.q[at], &k[begin * hd], &v[begin * hd], hd, n, scale, from, c.cap);
           if (begin > first)
             reference::merge(all, next);
           else
@@ -108,7 +110,7 @@ void check_all_cuts(KvType type, const Case& c, const Data& data, const std::vec
   for (int n_threads : {1, 2, 5}) {
     auto pool = ThreadPool::create(n_threads);
     REQUIRE(pool.ok());
-    cpu::Attention attention({c.n_kv, c.head_dim}, c.n_kv * c.group, c.window, n_threads);
+    cpu::Attention attention({c.n_kv, c.head_dim}, c.n_kv * c.group, c.window, c.cap, n_threads);
     for (size_t step : {size_t(1), size_t(3), size_t(8), size_t(33), c.n_ctx}) {
       std::vector<float> out(want.size());
       for (size_t p = c.first(); p < c.n_ctx; p += step) {
@@ -144,7 +146,7 @@ std::vector<float> run(KvType type, const Case& c, const Data& data, float scale
   const size_t width = c.n_kv * c.group * c.head_dim;
   auto pool = ThreadPool::create(1);
   Cache cache(type, c);
-  cpu::Attention attention({c.n_kv, c.head_dim}, c.n_kv * c.group, c.window, 1);
+  cpu::Attention attention({c.n_kv, c.head_dim}, c.n_kv * c.group, c.window, c.cap, 1);
   std::vector<float> out(c.n_ctx * width);
   for (size_t p = 0; p < c.n_ctx; p++) {
     cache.store(data, p);
@@ -172,7 +174,8 @@ TEST_SUITE("unit") {
                           Case{1, 1, 160, 270}, Case{1, 1, 200, 270}, Case{1, 2, 256, 290},  // above 128
                           // windows of one position, within a page, about a page, over several pages
                           Case{1, 3, 20, 290, 1}, Case{1, 2, 32, 540, 7}, Case{2, 4, 32, 530, 256},
-                          Case{1, 1, 16, 530, 257}, Case{1, 4, 32, 800, 530}}) {
+                          Case{1, 1, 16, 530, 257}, Case{1, 4, 32, 800, 530},
+                          Case{2, 2, 32, 540, 100, 0.5f}}) {
       if (testing::fast() && c.n_kv * c.group * c.head_dim > 256) continue;
       const Data data(c);
       for (KvType type : {KvType::kF16, KvType::kInt8}) {

@@ -81,6 +81,27 @@ TEST_CASE("detmath: expf of special values") {
   }
 }
 
+TEST_CASE("detmath: tanhf is within 2 ulp of tanh x, and never larger than |x| or 1") {
+  const char* env = std::getenv("STERNA_TEST_FULL");
+  Worst worst;
+  uint64_t wrong = 0;
+  float wrong_at = 0;
+  for (uint64_t i = 0; i < (uint64_t(1) << 32); i += env && *env == '1' ? 1 : 257) {
+    const float x = std::bit_cast<float>(uint32_t(i));
+    if (std::isnan(x)) continue;
+    const float got = detmath::tanhf(x);
+    if (!(std::fabs(got) <= std::fmin(std::fabs(x), 1.0f)) || std::signbit(got) != std::signbit(x))
+      ++wrong, wrong_at = x;
+    if (x != 0) worst.see(ulps(got, std::tanh(double(x))), x);
+  }
+  CHECK_MESSAGE(wrong == 0, "out of bounds or another sign at " << wrong << " floats, one is " << wrong_at);
+  MESSAGE("largest error of tanhf: " << worst.error << " ulp at " << worst.at);
+  CHECK_MESSAGE(worst.error <= 2.0, worst.error << " ulp at " << worst.at);
+  CHECK(detmath::tanhf(kInf) == 1.0f);
+  CHECK(detmath::tanhf(-kInf) == -1.0f);
+  CHECK(std::isnan(detmath::tanhf(std::numeric_limits<float>::quiet_NaN())));
+}
+
 /// Even steps over [low, high].
 template <class Visit>
 void sweep(double low, double high, int steps, Visit visit) {

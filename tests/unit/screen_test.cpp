@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/half.h"
+#include "reference/softcap.h"
 
 namespace sterna {
 namespace {
@@ -107,7 +108,12 @@ struct Head {
     std::vector<Candidate> got;
     ScreenStats stats;
     if (!screen->candidates(0, q, got, stats)) return false;
-    std::vector<float> sorted(logits.begin(), logits.begin() + ptrdiff_t(q.rows));
+    std::vector<float> mapped;
+    for (const float x : logits) {
+      const float scaled = x * q.map.scale;
+      mapped.push_back(q.map.cap != 0 ? reference::softcap(scaled, q.map.cap) : scaled);
+    }
+    std::vector<float> sorted(mapped.begin(), mapped.begin() + ptrdiff_t(q.rows));
     std::sort(sorted.begin(), sorted.end(), std::greater<>());
     std::vector<uint8_t> seen(rows);
     for (size_t i = 0; i < got.size(); i++) {
@@ -118,8 +124,8 @@ struct Head {
     }
     size_t missing = 0;
     for (size_t r = 0; r < q.rows; r++)
-      missing += !seen[r] && (q.top_k == 0 || logits[r] >= sorted[q.top_k - 1]) &&
-                 double(logits[r]) >= double(sorted[0]) - q.gap;
+      missing += !seen[r] && (q.top_k == 0 || mapped[r] >= sorted[q.top_k - 1]) &&
+                 double(mapped[r]) >= double(sorted[0]) - q.gap;
     CHECK(missing == 0);
     CHECK(stats.after_8 == got.size());
     CHECK(stats.after_8 <= stats.after_4);
@@ -223,19 +229,25 @@ TEST_SUITE("unit") {
         }
       }
       REQUIRE(h.build().ok());
-      size_t screened = 0, asked = 0;
+      size_t screened = 0, asked = 0, mapped = 0;
       for (int i = 0; i < 60; i++) {
         // Half of the hidden states point at a leader.
         std::vector<float> x = normal(random, depth);
         if (i % 2)
           for (size_t k = 0; k < depth; k++) x[k] = 0.3f * x[k] + 20 * leaders[size_t(i / 2) % 6][k];
         for (const Query q : {Query{rows, 0, 0}, Query{rows, 1}, Query{rows, 40}, Query{rows - 9, 7, 2.5},
-                              Query{rows, 0, 3}, Query{rows, 0, 25}, Query{rows, 40, 0}}) {
-          screened += h.check(size_t(i) % 4, x, q);
-          asked++;
+                              Query{rows, 0, 3}, Query{rows, 0, 25}, Query{rows, 40, 0},
+                              // Maps under which products that differ tie, most with the second cap.
+                              Query{rows, 0, 0, {1 / 3.0f, 0}}, Query{rows, 0, 0, {1, 8}},
+                              Query{rows, 0, 0, {1, 2}}, Query{rows, 7, 0.5, {0.7f, 30}},
+                              Query{rows, 40, 1, {3, 60}}, Query{rows - 9, 1, 1e9, {1, 10}}}) {
+          const bool done = h.check(size_t(i) % 4, x, q);
+          (q.map.identity() ? screened : mapped) += done;
+          asked += q.map.identity();
         }
       }
       CHECK(screened > asked / 4);
+      CHECK(mapped > 0);
     }
   }
 

@@ -61,7 +61,7 @@ TEST_SUITE("golden") {
       "interleaved sequences have the bits that each has alone, at any batch size and number of threads") {
     for (const std::string name :
          {"mini-bitnet-i2_s.gguf", "mini-qwen3-q1_0.gguf", "mini-qwen3moe.gguf", "mini-gemma3.gguf",
-          "mini-mistral3.gguf"}) {
+          "mini-mistral3.gguf", "mini-gemma2.gguf"}) {
       if (testing::fast() && name.find("mini-qwen3-") == 0) continue;
       for (const char* kv_type : {"f16", "int8"}) {
         // Short and long prompts, some that begin alike for more than a page, drafts in one of them.
@@ -106,7 +106,7 @@ TEST_SUITE("golden") {
               CHECK(told > 0);
               // One of the two that begin alike took a page of the other (with one row they run one after the
               // other), unless that had left the page behind its window.
-              if (n == 5 && n_batch > 1 && name != "mini-gemma3.gguf")
+              if (n == 5 && n_batch > 1 && name.find("mini-gemma") != 0)
                 CHECK(together.value()[1].n_reused + together.value()[2].n_reused == 256);
             }
       }

@@ -23,9 +23,10 @@ constexpr size_t pages_at(size_t position) { return position / kPagePositions + 
 
 }  // namespace
 
-Attention::Attention(const KvShape& shape, size_t n_head, size_t window, int n_threads)
+Attention::Attention(const KvShape& shape, size_t n_head, size_t window, float cap, int n_threads)
     : shape_(shape),
       window_(window),
+      cap_(cap),
       n_head_(n_head),
       group_(n_head / shape.n_heads),
       block_(std::max<size_t>(1, kBlockQueries / group_)),
@@ -72,7 +73,7 @@ void Attention::attend(const Span& s, size_t layer, size_t head, size_t first, s
   state.type().attend(state.page(page), head,
                       {q + (s.first + first + before) * width + head * group_ * shape_.head_dim, width,
                        nullptr, nullptr, upto - before, group_, shape_.head_dim, at + before + 1 - start,
-                       scale, rows + before * group_ * stride, stride, window_});
+                       scale, rows + before * group_ * stride, stride, window_, cap_});
 }
 
 void Attention::run_page(const Item& item, size_t task, size_t layer, const float* q, float scale,

@@ -24,7 +24,8 @@ struct Span {
 
 class Attention {
  public:
-  Attention(const KvShape& shape, size_t n_head, size_t window, int n_threads);
+  /// `cap`: of the scores; 0: none.
+  Attention(const KvShape& shape, size_t n_head, size_t window, float cap, int n_threads);
   size_t window() const { return window_; }
 
   /// Shares out the rows of a pass. `spans` must stay until the next plan. kOutOfMemory.
@@ -51,6 +52,7 @@ class Attention {
 
   KvShape shape_;
   size_t window_;
+  float cap_;
   size_t n_head_, group_, block_, row_, n_threads_;  // group: heads per KV head; row: floats of a partial
   kernels::MergeFn* merge_;
   std::vector<Item> items_;

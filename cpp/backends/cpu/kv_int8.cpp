@@ -164,8 +164,8 @@ void KvInt8::attend(const uint8_t* page, size_t head, const kernels::AttentionAr
     for (size_t i = 0; i < n; i++) {
       float* partial = g.partials + (first + i) * g.partial_stride;
       const size_t from = kernels::sees_from(end(first + i), g.window), to = kernels::sees_to(end(first + i));
-      weigh_(s[i] + from, v_scale + from, to - from, s[i] + from, partial + kernels::partial_m(g.head_dim),
-             partial + kernels::partial_l(g.head_dim));
+      weigh_(s[i] + from, v_scale + from, to - from, g.cap, s[i] + from,
+             partial + kernels::partial_m(g.head_dim), partial + kernels::partial_l(g.head_dim));
       std::fill(s[i], s[i] + from, 0.0f);
       std::fill(s[i] + to, s[i] + blocks * kBlock, 0.0f);
       quantize_block_({s[i], blocks * kBlock, kBlock, kBlock, p[i], p_scale[i], p_sum[i]});

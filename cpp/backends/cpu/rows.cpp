@@ -87,12 +87,15 @@ uint64_t RowOps::fingerprint(std::span<const uint8_t> bytes) const {
   return h;
 }
 
-void RowOps::set_attention(const KvType& type, size_t n_head) { kv_type_ = &type, n_head_ = n_head; }
+void RowOps::set_attention(const KvType& type, size_t n_head, float cap) {
+  kv_type_ = &type, n_head_ = n_head, attention_cap_ = cap;
+}
 
 size_t RowOps::add_window(size_t window) {
   size_t i = 0;
   while (i < attentions_.size() && attentions_[i].window() != window) i++;
-  if (i == attentions_.size()) attentions_.emplace_back(kv_type_->shape(), n_head_, window, pool_.size());
+  if (i == attentions_.size())
+    attentions_.emplace_back(kv_type_->shape(), n_head_, window, attention_cap_, pool_.size());
   return i;
 }
 
@@ -214,6 +217,14 @@ void RowOps::attend(size_t layer, size_t window, Rows q, float scale, std::span<
   pool_.run(rows_.n, [&](size_t t) {
     if (!weight.empty()) rms(acts.row(t), weight, eps, acts.row(t));
     acts.quantize(t);
+  });
+}
+
+void RowOps::softcap(float* x, size_t n, float cap) {
+  constexpr size_t kPiece = 1 << 10;
+  pool_.run((n + kPiece - 1) / kPiece, [&](size_t piece) {
+    for (size_t i = piece * kPiece; i < std::min(n, (piece + 1) * kPiece); i++)
+      x[i] = detmath::softcapf(x[i], cap);
   });
 }
 

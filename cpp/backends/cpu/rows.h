@@ -2,6 +2,7 @@
 // or per output element, so neither the number of threads nor what else is in a pass changes a bit.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -37,6 +38,7 @@ struct Residual {
   bool pending = false;
   std::span<const float> post = {};  ///< RMS norm of delta before it is joined; none if empty.
   float post_eps = 0;
+  float scale = 1;  ///< Of all deltas, normed or not, before they are joined.
 };
 
 /// An activation function of gated FFNs by name, one of the variants of the family glu.
@@ -84,12 +86,14 @@ class RowOps {
   size_t add_rotation(const RopeSpec& spec, std::span<const float> factors);
   /// Floats that blocks keep rows in during a pass: `temporary` (0, 1, 2 ...) is as wide as the widest asks.
   void want(size_t temporary, size_t width);
+  /// FFNs of this many elements have an activation without a gate.
+  void want_ungated(size_t width) { ones_.resize(std::max(ones_.size(), width), 1.0f); }
   /// Rows choose experts in this way, and others.
   void want_experts(const Routing& routing);
   /// Room for passes of n_rows rows times any of `layers`. kOutOfMemory.
   Status reserve(size_t n_rows, std::span<Linear* const> layers);
-  /// Heads of attention over pages of this type, the same for all layers.
-  void set_attention(const KvType& type, size_t n_head);
+  /// Heads of attention over pages of this type, with scores capped (0: not), the same for all layers.
+  void set_attention(const KvType& type, size_t n_head, float cap);
   /// Attention that sees the last `window` positions; returns the number to name it by. After
   /// set_attention().
   size_t add_window(size_t window);
@@ -135,6 +139,12 @@ class RowOps {
   /// Gives the readers activation(gate) * up, with an RMS norm if `weight` is not empty.
   void glu(const Glu& activation, Rows gate, Rows up, std::span<const float> weight, float eps,
            Readers readers);
+  /// The same of activation(x): act(x) * 1 is act(x), to the bit.
+  void activate(const Glu& activation, Rows x, std::span<const float> weight, float eps, Readers readers) {
+    glu(activation, x, {ones_.data(), 0}, weight, eps, readers);
+  }
+  /// x[n] = detmath's softcap of x.
+  void softcap(float* x, size_t n, float cap);
 
   /// out = rows first .. first + n - 1 of what the last norm() gave, times its only reader.
   void multiply(size_t first, size_t n, float* out) {
@@ -172,6 +182,7 @@ class RowOps {
   void join(const Residual& x, size_t t) const {
     if (!x.pending) return;
     if (!x.post.empty()) rms(x.delta[t], x.post, x.post_eps, x.delta[t]);
+    for (size_t d = 0; x.scale != 1 && d < x.delta.width; d++) x.delta[t][d] *= x.scale;
     add_(x.delta[t], x.h.width, x.h[t]);
   }
   void rms(const float* x, std::span<const float> weight, float eps, float* y) const {
@@ -193,6 +204,8 @@ class RowOps {
   std::vector<Attention> attentions_;  // one for each window
   const KvType* kv_type_ = nullptr;
   size_t n_head_ = 0;
+  float attention_cap_ = 0;
+  std::vector<float> ones_;  // the gates of FFNs that have none
 
   std::vector<size_t> positions_;
   std::vector<StoreTask> store_tasks_;

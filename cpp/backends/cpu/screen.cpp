@@ -351,8 +351,7 @@ bool Screen::candidates(size_t i, const Query& q, std::vector<Candidate>& out, S
   std::vector<float> seeds;
   for (const uint32_t r : rows) seeds.push_back(logits_[r]);
   std::sort(seeds.begin(), seeds.end(), std::greater<>());
-  // The k-th largest of all is at least the k-th largest of some, the largest at least theirs.
-  const double threshold = std::max(q.top_k ? double(seeds[k - 1]) : -HUGE_VAL, double(seeds[0]) - q.gap);
+  const double threshold = q.threshold(seeds);
   const auto survives = [&](const Estimate& e) { return !(e.value + e.error < threshold); };
 
   const std::vector<uint32_t> after_4 = [&] {

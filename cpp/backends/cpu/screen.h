@@ -26,9 +26,12 @@
 // 2^-108 while |x| is in the range that usable() asks for; there no product overflows either.
 //
 // The threshold is an exact logit, not a lower bound: the rows with the largest v are multiplied exactly
-// first, which halves the distance that a row must stay below. Ties with the threshold always stay.
+// first, which halves the distance that a row must stay below. Ties with the threshold always stay, also
+// those that a map of the logits makes (logit_map.h).
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -38,6 +41,7 @@
 #include <vector>
 
 #include "backends/cpu/linear.h"
+#include "backends/cpu/logit_map.h"
 #include "sterna/model.h"
 #include "sterna/status.h"
 #include "threads/pool.h"
@@ -55,7 +59,14 @@ struct Query {
   size_t rows = 0;   ///< Rows from here on are padding.
   size_t top_k = 0;  ///< 0: any number.
   double gap = std::numeric_limits<double>::infinity();
+  LogitMap map = {};  ///< Of the products that a screen finds; the logits are what it gives.
   bool all() const { return top_k == 0 && gap == std::numeric_limits<double>::infinity(); }
+  /// What no product that is asked for is below, by the products of some rows, largest first, top_k at least.
+  /// The k-th largest of all is at least the k-th largest of some, the largest at least theirs.
+  double threshold(std::span<const float> some) const {
+    return std::max(top_k ? map.bound(double(some[top_k - 1]), 0) : -HUGE_VAL,
+                    map.bound(double(some[0]), gap));
+  }
 };
 
 class Screen {
@@ -74,7 +85,7 @@ class Screen {
   /// Multiplies plane 1 with activations first .. first + n - 1, which must stay until candidates().
   /// kOutOfMemory.
   Status scan(const Activations& acts, size_t first, size_t n);
-  /// The logits that `query` asks for, of scanned token i (and perhaps others), by increasing id. False if
+  /// The products that `query` asks for, of scanned token i (and perhaps others), by increasing id. False if
   /// the full product is needed because it is cheaper or because of the size of the activations.
   bool candidates(size_t i, const Query& query, std::vector<Candidate>& out, ScreenStats& stats);
 

@@ -8,14 +8,17 @@
 //   M' = max(M, m), c = exp(M - M'), c2 = exp(m - M'), L' = fma(L, c, l*c2), A' = fma(A, c, a*c2),
 // and out[d] = A[d] * (1 / L).
 //
+// With a cap, what the kinds call s_i becomes tanh(s_i * (1/cap)) * cap; tanh is detmath's.
+//
 // Kind "f16": the kernel computes partials of one chunk.
 //   s_i = (lane-rule dot of q and K_i) * scale; a[d] = fma(e_i, V_i[d], a[d]) from +0 in increasing i.
 //
 // Kind "int8": K, V and the query have int8 codes and scales, by quantize "row" over the head's dimensions;
 //   s_i = float(K_i . q) * (ks_i * (qs * scale)): a qgemm "w8_row", positions being rows. K and q of heads of
 //   more than 128 dimensions, a multiple of 32, by "block" of 32: a qgemm "w8_block", s_i = +0, then per
-//   block s_i = fma(float(K_i . q), ks_i * (qs * scale), s_i). Then w_i = e_i * vs_i ("weigh" below; 0 where
-// the query does not see) become codes p_i and a scale ps_b per 32 positions by quantize "block".
+//   block s_i = fma(float(K_i . q), ks_i * (qs * scale), s_i).
+// The weights w_i = e_i * vs_i ("weigh" below; 0 where the query does not see) become codes p_i and a scale
+// ps_b per 32 positions by quantize "block".
 //   a[d] = fma(float(sum over block b of p_i*V_i[d]), ps_b, a[d]) from +0 in increasing b: a qgemm
 //   "w8_block", dimensions being rows with the scale 1.
 #pragma once
@@ -53,6 +56,7 @@ struct AttentionArgs {
   float* partials;        ///< Row of token t, head h at partials + (t*n_heads + h)*partial_stride.
   size_t partial_stride;  ///< Elements, at least partial_floats(head_dim).
   size_t window = SIZE_MAX;
+  float cap = 0;  ///< Of the scores, once they are scaled; 0: none.
 };
 using AttentionFn = void(const AttentionArgs&);
 
@@ -60,7 +64,8 @@ using AttentionFn = void(const AttentionArgs&);
 /// head_dim) = A * (1/L) as well.
 using MergeFn = void(float* partials, size_t stride, size_t n, size_t head_dim, float* out);
 
-/// weigh "f32": m = max x, e = exp(x - m), l = lane-rule sum of e, y = e * w. y may be x. n > 0.
-using WeighFn = void(const float* x, const float* w, size_t n, float* y, float* m, float* l);
+/// weigh "f32": x capped unless cap is 0; m = max x, e = exp(x - m), l = lane-rule sum of e, y = e * w. y may
+/// be x. n > 0.
+using WeighFn = void(const float* x, const float* w, size_t n, float cap, float* y, float* m, float* l);
 
 }  // namespace sterna::kernels

@@ -7,6 +7,13 @@
 #include "kernels/generic/elementwise.inl.h"
 
 namespace {
+
+/// y = softcap of x, which may be y.
+inline void softcap(const float* x, size_t n, float cap, float* y) {
+  const F c = F::set1(cap), inverse = F::set1(1.0f) / c;
+  map2(x, x, n, y, [&](F a, F) { return sterna::detmath::softcap(a, c, inverse); });
+}
+
 namespace attention {
 
 using sterna::kernels::AttentionArgs;
@@ -115,6 +122,7 @@ inline void tile(const AttentionArgs& g, size_t query) {
   scores<Q>(g, q, from[0], to[Q - 1], s);  // later tokens see from later on, and further
   for (int j = 0; j < Q; j++) {
     float* const mine = s[j] + from[j];
+    if (g.cap != 0) softcap(mine, to[j] - from[j], g.cap, mine);
     const float m = softmax::max_of(mine, to[j] - from[j]);
     a[j][sterna::kernels::partial_m(g.head_dim)] = m;
     a[j][sterna::kernels::partial_l(g.head_dim)] = softmax::exps(mine, to[j] - from[j], m, mine);
@@ -164,7 +172,8 @@ void f32(float* partials, size_t stride, size_t n, size_t head_dim, float* out) 
 }  // namespace merge
 
 namespace weigh {
-void f32(const float* x, const float* w, size_t n, float* y, float* m, float* l) {
+void f32(const float* x, const float* w, size_t n, float cap, float* y, float* m, float* l) {
+  if (cap != 0) softcap(x, n, cap, y), x = y;
   *m = softmax::max_of(x, n);
   *l = softmax::exps(x, n, *m, y);
   map2(y, w, n, y, [](F e, F v) { return e * v; });

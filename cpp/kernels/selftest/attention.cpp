@@ -32,7 +32,7 @@ std::vector<float> weigh(WeighFn* fn, std::string_view) {
   constexpr size_t n = kDepth - 7;
   const auto x = floats(r, n + 2), w = floats(r, n + 2);
   std::vector<float> y = w;
-  fn(x.data(), w.data(), n, y.data(), &y[n], &y[n + 1]);
+  fn(x.data(), w.data(), n, 0, y.data(), &y[n], &y[n + 1]);
   return y;
 }
 

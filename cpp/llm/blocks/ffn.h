@@ -1,4 +1,5 @@
-// The gated feed-forward block: x = [RMS](x); f = act(Wgate x) * (Wup x); [f = RMS(f)]; Wdown f; [RMS of it].
+// The feed-forward block: x = [RMS](x); f = act(Wgate x) * (Wup x), or act(Wup x) without a gate;
+// [f = RMS(f)]; Wdown f; [RMS of it].
 #pragma once
 
 #include <memory>
@@ -19,6 +20,7 @@ struct FfnSpec {
   bool fused_gate_up = false;       ///< The rows of Wgate, then those of Wup, in ffn_up (Phi-3).
   bool post_norm = false;           ///< post_ffw_norm behind Wdown (Gemma).
   bool pre_norm = true;             ///< ffn_norm before Wgate and Wup (not in OLMo 2).
+  bool gated = true;
 };
 
 class Ffn : public Block {
@@ -34,6 +36,7 @@ class Ffn : public Block {
   std::vector<float> norm_, sub_norm_, post_norm_;
   Matrix gate_, up_, down_;
   const cpu::Linear* const in_[2] = {&gate_.linear, &up_.linear};
+  const cpu::Linear* const ungated_in_[1] = {&up_.linear};
   const cpu::Linear* const out_[1] = {&down_.linear};
 };
 

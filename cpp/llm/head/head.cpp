@@ -6,8 +6,8 @@
 namespace sterna::head {
 
 Status Head::load(blocks::Loader& loader, const std::string& tensor, size_t n_embd, size_t n_vocab, float eps,
-                  const HeadOptions& options) {
-  eps_ = eps;
+                  const cpu::LogitMap& map, const HeadOptions& options) {
+  eps_ = eps, map_ = map;
   STERNA_RETURN_IF_ERROR(loader.vector("output_norm.weight", n_embd, true, norm_));
   STERNA_RETURN_IF_ERROR(loader.matrix(tensor, n_vocab, n_embd, matrix_));
   if (options.bits == 0) return {};
@@ -51,11 +51,24 @@ Status Logits::begin(Head& head, cpu::RowOps& ops, const cpu::Residual& x, std::
 
 Status Logits::full(size_t first, size_t n, float* out) {
   ops_->multiply(first, n, out);
+  const cpu::LogitMap& map = head_->map_;
   bool finite = true;
+  for (size_t i = 0; map.scale != 1 && i < n * head_->n_vocab(); i++) out[i] *= map.scale;
   for (size_t i = 0; i < n * head_->n_vocab(); i++) finite &= out[i] - out[i] == 0;
   if (!finite)
     return Status(Code::kCorrupt, "[forward] a logit is not finite: the model's output matrix is damaged");
+  if (map.cap != 0) ops_->softcap(out, n * head_->n_vocab(), map.cap);
   return {};
+}
+
+/// As full() does.
+void Logits::map(std::vector<cpu::Candidate>& products) {
+  const cpu::LogitMap& map = head_->map_;
+  if (map.identity()) return;
+  mapped_.clear();
+  for (const cpu::Candidate& c : products) mapped_.push_back(c.logit * map.scale);
+  if (map.cap != 0) ops_->softcap(mapped_.data(), mapped_.size(), map.cap);
+  for (size_t i = 0; i < products.size(); i++) products[i].logit = mapped_[i];
 }
 
 Status Logits::candidates(size_t i, const cpu::Query& query, std::vector<cpu::Candidate>& out,
@@ -75,7 +88,12 @@ Status Logits::candidates(size_t i, const cpu::Query& query, std::vector<cpu::Ca
     group_.n = n;
   }
   const size_t at = i - group_.first;
-  if (!group_.full && screen->candidates(at, query, out, stats)) return {};
+  cpu::Query of_products = query;
+  of_products.map = head_->map_;
+  if (!group_.full && screen->candidates(at, of_products, out, stats)) {
+    map(out);
+    return {};
+  }
   const float* row = floats_.data() + at * n_vocab;
   if (!group_.full) {
     floats_.resize(std::max(floats_.size(), n_vocab));

@@ -23,9 +23,9 @@ struct HeadOptions {
 class Head {
  public:
   /// Plans `tensor`.weight, [n_embd, n_vocab], and the norm before it: last of all matrices, because screen()
-  /// reads its source again.
+  /// reads its source again. The logits are `map` of their products.
   Status load(blocks::Loader& loader, const std::string& tensor, size_t n_embd, size_t n_vocab, float eps,
-              const HeadOptions& options);
+              const cpu::LogitMap& map, const HeadOptions& options);
   /// Makes the screen, if there is to be one, of the packed matrix.
   Status screen(blocks::Loader& loader, const HeadOptions& options);
 
@@ -39,6 +39,7 @@ class Head {
   const cpu::Linear* const readers_[1] = {&matrix_.linear};
   std::vector<float> norm_;
   float eps_ = 0;
+  cpu::LogitMap map_;
   std::unique_ptr<cpu::Screen> screen_;
 };
 
@@ -55,6 +56,8 @@ class Logits {
   Status candidates(size_t i, const cpu::Query& query, std::vector<cpu::Candidate>& out, ScreenStats& stats);
 
  private:
+  void map(std::vector<cpu::Candidate>& products);
+
   Head* head_ = nullptr;
   cpu::RowOps* ops_ = nullptr;
   size_t n_ = 0;
@@ -64,7 +67,7 @@ class Logits {
     size_t first = 0, n = 0;
     bool full = false;
   } group_;
-  std::vector<float> floats_;
+  std::vector<float> floats_, mapped_;
 };
 
 }  // namespace sterna::head

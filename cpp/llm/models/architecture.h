@@ -35,5 +35,6 @@ using Configure = Status(const GgufFile& file, const SpecOptions& options, Decod
 Configure configure_llama, configure_bitnet, configure_gemma3, configure_olmoe, configure_phi3,
     configure_qwen2, configure_qwen3, configure_qwen3moe;
 Configure configure_exaone4, configure_mistral3, configure_olmo2, configure_smollm3;
+Configure configure_arcee, configure_gemma2, configure_granite;
 
 }  // namespace sterna::models

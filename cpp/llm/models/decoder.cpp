@@ -16,6 +16,7 @@ std::vector<cpu::KvState> Decoder::new_states() const {
 Status Decoder::forward(const Pass& pass, head::Logits& logits, const std::function<bool()>& keep_going) {
   STERNA_RETURN_IF_ERROR(ops_.begin(pass.spans));
   cpu::Residual x{ops_.temporary(kHidden, spec_.n_embd), ops_.temporary(kDelta, spec_.n_embd)};
+  x.scale = float(spec_.residual_scale);
   ops_.embed(embedding_, pass.tokens, x.h);
   const size_t per_layer = blocks_.size() / spec_.n_layer;
   for (size_t i = 0; i < blocks_.size(); i++) {

@@ -30,13 +30,18 @@ struct DecoderSpec {
   std::vector<bool> local;  ///< [layer], or empty if none is.
   float eps = 0;
   float attention_scale = 0;
-  float embedding_scale = 1;
+  double attention_cap = 0;  ///< Soft cap of the scores; 0: none.
+  double embedding_scale = 1;
+  double residual_scale = 1;  ///< Of what a block adds to the stream.
+  double logit_scale = 1;     ///< Logits are divided by it.
+  double logit_cap = 0;       ///< Their soft cap after that; 0: none.
   cpu::RopeSpec rope;
   std::optional<cpu::RopeSpec> local_rope;  ///< Of local layers, if it is another one.
   std::vector<bool> rotated;                ///< [layer], or empty if heads of all are.
   double yarn_log_multiplier = 0;           ///< That rope.magnitude has been made with.
   cpu::Temperature temperature;
   const char* activation = "silu";          ///< A name that cpu::Glu knows.
+  bool gated = true;                        ///< FFNs have a gate.
   bool fused_gate_up = false;               ///< Gate and up in one matrix, ffn_up (Phi-3).
   cpu::Routing experts;     ///< FFN blocks are mixtures of them, each of n_ff, if there are any.
   bool pre_norms = true;    ///< attn_norm and ffn_norm before the first matrices (not in OLMo 2).

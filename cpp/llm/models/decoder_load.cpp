@@ -21,8 +21,9 @@ class Decoder::Load {
     STERNA_RETURN_IF_ERROR(embedding());
     STERNA_RETURN_IF_ERROR(layers());
     const bool tied = !loader_.has("output.weight");
+    const cpu::LogitMap map{1 / float(d_.spec_.logit_scale), float(d_.spec_.logit_cap)};
     STERNA_RETURN_IF_ERROR(d_.head_.load(loader_, tied ? "token_embd" : "output", d_.spec_.n_embd,
-                                         d_.n_vocab_, d_.spec_.eps, options_.head));
+                                         d_.n_vocab_, d_.spec_.eps, map, options_.head));
     STERNA_RETURN_IF_ERROR(refuse_leftovers());
     STERNA_RETURN_IF_ERROR(loader_.pack(d_.storage_, progress));
     STERNA_RETURN_IF_ERROR(d_.head_.screen(loader_, options_.head));
@@ -51,7 +52,7 @@ class Decoder::Load {
     STERNA_ASSIGN(const formats::Format* f, loader_.matrix_format(*t));
     d_.embedding_ = {f, nullptr, d_.spec_.n_embd,
                      formats::tensor_scale(*f, t->data, d_.spec_.n_embd, d_.n_vocab_),
-                     d_.spec_.embedding_scale};
+                     float(d_.spec_.embedding_scale)};
     return {};
   }
 
@@ -81,7 +82,7 @@ class Decoder::Load {
                     "[model] " + loader_.file().path() + ": the rope keys and tensors turn the last of " +
                         std::to_string(n) + " positions by 2^30 and more, where no cosine is exact");
     d_.kv_type_ = cpu::make_kv_type(options_.kv_type, {s.n_head_kv, s.head_dim});
-    d_.ops_.set_attention(*d_.kv_type_, s.n_head);
+    d_.ops_.set_attention(*d_.kv_type_, s.n_head, float(s.attention_cap));
     const size_t rotation = d_.ops_.add_rotation(s.rope, factors);
     const size_t local_rotation = s.local_rope ? d_.ops_.add_rotation(*s.local_rope, {}) : rotation;
     blocks::AttentionSpec attention{.n_embd = s.n_embd,
@@ -97,7 +98,7 @@ class Decoder::Load {
                                     .qk_norms = s.qk_norms,
                                     .qkv_bias = s.qkv_bias};
     const blocks::FfnSpec ffn{s.n_embd,    s.n_ff,          s.eps,        s.activation,
-                              s.sub_norms, s.fused_gate_up, s.post_norms, s.pre_norms};
+                              s.sub_norms, s.fused_gate_up, s.post_norms, s.pre_norms, s.gated};
     const blocks::MoeSpec moe{s.n_embd, s.n_ff, s.eps, s.activation, s.experts};
     for (size_t i = 0; i < s.n_layer; i++) {
       attention.rotation = s.is_local(i) ? local_rotation : rotation;
@@ -171,6 +172,7 @@ class Decoder::Load {
     add_rope(s.rope);
     if (s.local_rope) add_rope(*s.local_rope);
     if (s.embedding_scale != 1) numbers.push_back(s.embedding_scale);
+    if (s.attention_cap != 0) numbers.push_back(s.attention_cap);
     for (size_t i = 0; i < s.n_layer && !s.local.empty(); i++)
       numbers.push_back(s.is_local(i) ? double(s.window) : 0);
     if (s.n_ctx_short) numbers.push_back(options_.n_ctx > s.n_ctx_short);  // which factors

@@ -1,9 +1,10 @@
 // gemma3 (https://arxiv.org/abs/2503.19786): a scaled embedding, split-half rotary pairs, an RMS norm on
 // every head of q and k before them, norms behind both blocks, too, and a tanh GELU. Five of six layers are
-// local: they see a window, and their angles have another base and no scaling.
+// local: they see a window, and their angles have another base and no scaling. Logits may be capped.
 #include <cmath>
 
 #include "llm/models/architecture.h"
+#include "llm/models/key_reader.h"
 
 namespace sterna::models {
 
@@ -22,7 +23,7 @@ Status configure_gemma3(const GgufFile& file, const SpecOptions&, DecoderSpec& s
     return Status(Code::kCorrupt, "[model] " + file.path() + ": key 'gemma3.rope.freq_base_swa', got " +
                                       std::to_string(base) + ", expected a finite number above 1");
   spec.local_rope->base = base;
-  return {};
+  return KeyReader(file, "gemma3").cap("final_logit_softcapping", &spec.logit_cap);
 }
 
 }  // namespace sterna::models

@@ -31,11 +31,6 @@ constexpr Foreign kForeign[] = {
     {"n_deepstack_layers", "image features added to layers"},
     {"deepstack_mapping", "image features added to layers"},
     {"use_parallel_residual", "attention and FFN side by side"},
-    {"attn_logit_softcapping", "attention soft-capping"},
-    {"final_logit_softcapping", "logit soft-capping"},
-    {"logit_scale", "a logit scale", 1},
-    {"embedding_scale", "an embedding scale", 1},
-    {"residual_scale", "a residual scale", 1},
     {"swin_norm", "Swin norms"},
     {"rescale_every_n_layers", "rescaled layers"},
     {"swiglu_clamp_", "a clamped FFN"},
@@ -142,6 +137,11 @@ const Foreign* find(std::span<const Foreign> list, std::string_view name) {
 
 Status refuse_foreign_keys(const GgufFile& file, const std::string& arch, DecoderSpec& spec) {
   const Foreign of_spec[] = {
+      {"attn_logit_softcapping", "attention soft-capping", spec.attention_cap},
+      {"final_logit_softcapping", "logit soft-capping", spec.logit_cap},
+      {"logit_scale", "a logit scale", spec.logit_scale},
+      {"embedding_scale", "an embedding scale", spec.embedding_scale},
+      {"residual_scale", "a residual scale", spec.residual_scale},
       {"embedding_length_out", "an output of another length", double(spec.n_embd)},
       {"attention.key_length_swa", "heads of several lengths", double(spec.head_dim)},
       {"attention.value_length_swa", "heads of several lengths", double(spec.head_dim)},

@@ -44,6 +44,20 @@ class KeyReader {
     return {};
   }
 
+  /// A number that is multiplied or divided by; 0 is "not set", as in llama.cpp.
+  Status factor(const char* name, double* out) {
+    STERNA_ASSIGN(const double x, file_.get_float(key(name), 0));
+    if (x == 0) return {};
+    if (!(x >= 1e-6 && x <= 1e6)) return range(name, std::to_string(x), "0, or a number from 1e-6 to 1e6");
+    *out = x;
+    return {};
+  }
+  /// The bound of a soft cap; 0: none.
+  Status cap(const char* name, double* out) {
+    if (file_.find(key(name))) *out = 0;
+    return factor(name, out);
+  }
+
   Status range(const char* name, const std::string& got, const std::string& expected) const {
     return Status(Code::kCorrupt, "[model] " + file_.path() + ": key '" + key(name) + "', got " + got +
                                       ", expected " + expected);

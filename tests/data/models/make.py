@@ -138,6 +138,23 @@ MODELS = {
         Shape(arch="exaone4", n_ff=96, head_dim=32, rope_base=1e4, window=24, **TINY),
         qwen, [["Q8_0", "Q5_0", "Q4_0", "Q8_0", "Q4_1", "Q5_0", "Q8_0"]] * 4, "Q8_0", None,
     ),
+    "mini-gemma2": (  # the first and the third layer are local; caps that most scores and logits feel
+        Shape(arch="gemma2", n_ff=96, head_dim=32, rope_base=1e4, window=24,
+              keys=(("attn_logit_softcapping", "f32", 1.5), ("final_logit_softcapping", "f32", 0.3)),
+              **(SMALL | {"n_layer": 3, "n_embd": 64, "eps": 1e-6})),
+        spm_tokenizer, [["Q8_0", "Q8_0", "Q5_0", "Q4_0", "Q5_0", "Q5_0", "Q8_0"]] * 3, "Q8_0", None,
+    ),
+    "mini-granitemoe": (
+        Shape(arch="granitemoe", n_ff=32, head_dim=32, rope_base=1e4, n_expert=4, n_expert_used=2, tied=False,
+              keys=(("embedding_scale", "f32", 12.0), ("residual_scale", "f32", 0.22),
+                    ("attention.scale", "f32", 0.3), ("logit_scale", "f32", 3.0)),
+              **(SMALL | {"n_embd": 64})),
+        qwen, [["Q8_0", "Q8_0", "Q5_0", "Q4_0", "Q4_1", "Q4_0", "Q8_0"]] * 2, "Q8_0", "Q8_0",
+    ),
+    "mini-arcee": (
+        Shape(arch="arcee", n_ff=160, head_dim=32, rope_base=1e4, **(SMALL | {"n_embd": 64})),
+        llama3, [["Q8_0", "Q8_0", "Q5_0", "Q4_0", "", "Q5_0", "Q8_0"]] * 2, "Q8_0", None,
+    ),
 }  # fmt: skip
 
 

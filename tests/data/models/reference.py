@@ -161,7 +161,7 @@ class Model:
 
     def is_local(self, layer: int) -> bool:
         """Whether a token sees a window only; in some architectures the last layer of each period sees all."""
-        period = {"gemma3": 6, "exaone4": 4, "olmo2": 4}.get(self.arch)
+        period = {"gemma2": 2, "gemma3": 6, "exaone4": 4, "olmo2": 4}.get(self.arch)
         return self.key("attention.sliding_window", 0) > 0 and (not period or (layer + 1) % period != 0)
 
     def is_rotated(self, layer: int) -> bool:
@@ -199,6 +199,10 @@ class Model:
             x = np.rint(x * s) / s
         return x @ w.T + self.weights.get(name + ".bias", 0.0)
 
+    def capped(self, x: np.ndarray, name: str) -> np.ndarray:
+        cap = self.key(name, 0)
+        return cap * np.tanh(x / cap) if cap else x
+
     def yarn(self, angle: np.ndarray, base: float) -> tuple[np.ndarray, float]:
         """Low frequencies are interpolated, high ones are not: the angles and the factor of magnitude."""
         factor, half = self.key("rope.scaling.factor"), angle.shape[1]
@@ -225,7 +229,7 @@ class Model:
         if scaled and self.key("rope.scaling.type", "none") == "yarn":
             angle, magnitude = self.yarn(angle, base)
         cos, sin = magnitude * np.cos(angle)[:, None], magnitude * np.sin(angle)[:, None]
-        neighbours = self.arch in ("llama", "smollm3", "mistral3")
+        neighbours = self.arch in ("llama", "arcee", "granite", "granitemoe", "smollm3", "mistral3")
         pairs = (
             x.reshape(*x.shape[:2], half, 2)
             if neighbours
@@ -257,7 +261,8 @@ class Model:
             far = np.arange(n) // self.key("rope.scaling.original_context_length")
             q = q * (1 + scale * np.log(1 + far))[:, None, None]
         k, v = (np.repeat(t, heads // kv_heads, axis=1) for t in (k, v))
-        scores = np.einsum("ihd,jhd->hij", q, k) / np.sqrt(q.shape[-1])
+        scores = np.einsum("ihd,jhd->hij", q, k) * self.key("attention.scale", q.shape[-1] ** -0.5)
+        scores = self.capped(scores, "attn_logit_softcapping")
         age = np.arange(n)[:, None] - np.arange(n)
         scores[:, (age < 0) | (local & (age >= self.key("attention.sliding_window", 0)))] = -np.inf
         p = np.exp(scores - scores.max(-1, keepdims=True))
@@ -279,35 +284,39 @@ class Model:
         return out
 
     def activation(self, x: np.ndarray) -> np.ndarray:
-        if self.arch == "gemma3":
+        if self.arch.startswith("gemma"):
             return x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
-        return np.maximum(x, 0) ** 2 if self.arch.startswith("bitnet-") else x / (1 + np.exp(-x))
+        return np.maximum(x, 0) ** 2 if self.arch.startswith(("bitnet-", "arcee")) else x / (1 + np.exp(-x))
 
     def hidden(self, tokens) -> np.ndarray:
         """[tokens, width], every position: what the output matrix is multiplied by."""
         h = self.weights["token_embd.weight"][np.asarray(tokens)]
-        if self.arch == "gemma3":
-            h = h * np.sqrt(h.shape[-1])
+        h = h * (np.sqrt(h.shape[-1]) if self.arch.startswith("gemma") else self.key("embedding_scale", 1.0))
+        residual_scale = self.key("residual_scale", 1.0)
         for i in range(self.key("block_count")):
             b = f"blk.{i}."
             o = self.attention(self.norm_if_any(h, b + "attn_norm.weight"), i)
             o = self.norm_if_any(o, b + "attn_sub_norm.weight")
             o = self.linear(o, b + "attn_output")
-            h = h + self.norm_if_any(o, b + "post_attention_norm.weight")
+            h = h + self.norm_if_any(o, b + "post_attention_norm.weight") * residual_scale
             x = self.norm_if_any(h, b + "ffn_norm.weight")
             if b + "ffn_gate_inp.weight" in self.weights:
-                h = h + self.experts(x, b)
+                h = h + self.experts(x, b) * residual_scale
                 continue
-            f = self.activation(self.linear(x, b + "ffn_gate")) * self.linear(x, b + "ffn_up")
+            if self.arch == "arcee":
+                f = self.activation(self.linear(x, b + "ffn_up"))
+            else:
+                f = self.activation(self.linear(x, b + "ffn_gate")) * self.linear(x, b + "ffn_up")
             f = self.norm_if_any(f, b + "ffn_sub_norm.weight")
             f = self.linear(f, b + "ffn_down")
-            h = h + self.norm_if_any(f, b + "post_ffw_norm.weight")
+            h = h + self.norm_if_any(f, b + "post_ffw_norm.weight") * residual_scale
         return self.norm(h, "output_norm.weight")
 
     def logits(self, tokens, first: int = 0) -> np.ndarray:
         """[positions from `first` on, vocabulary]."""
         head = self.weights.get("output.weight", self.weights["token_embd.weight"])
-        return self.hidden(tokens)[first:] @ head.T
+        h = self.hidden(tokens)[first:] @ head.T
+        return self.capped(h / self.key("logit_scale", 1.0), "final_logit_softcapping")
 
     def greedy(self, tokens, count: int) -> list[int]:
         tokens = list(tokens)
