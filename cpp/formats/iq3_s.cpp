@@ -16,13 +16,13 @@
 namespace sterna::formats {
 namespace {
 
-constexpr auto kValues = signed_codebook<3>({1, 3, 5, 7, 9, 11, 13, 15});
+constexpr auto kValues = signed_codebook<3, 16>({1, 3, 5, 7, 9, 11, 13, 15});
 
 struct IQ3_S {
   static constexpr uint32_t kElems = 256, kBytes = 110;
   static constexpr CodeSpec kSpec{.fold = Fold::kSuper,
                                   .bits = 4,
-                                  .zero = kSmallZero,
+                                  .zero = 16,
                                   .block = kElems,
                                   .sub = 32,
                                   .codebook = kValues.data()};
