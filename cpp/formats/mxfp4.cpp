@@ -18,12 +18,8 @@ constexpr uint8_t kValues[16] = {16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13,
 
 struct MXFP4 {
   static constexpr uint32_t kElems = 32, kBytes = 17;
-  static constexpr CodeSpec kSpec{.fold = Fold::kBlock,
-                                  .bits = 4,
-                                  .zero = 16,
-                                  .block = kElems,
-                                  .codebook = kValues,
-                                  .f32_scales = true};
+  static constexpr CodeSpec kSpec{
+      .fold = Fold::kBlock, .bits = 4, .zero = 16, .block = kElems, .codebook = kValues, .f32_scales = true};
   static void unpack(const uint8_t* __restrict b, uint8_t* __restrict codes, const RowCodes& out) {
     const uint32_t e = b[0];  // of 0 and 1 the scale is denormal
     *out.d32 = std::bit_cast<float>(e < 2 ? 0x00200000u << e : (e - 1) << 23);

@@ -205,7 +205,8 @@ TEST_CASE("names of variants: one for each, both ways, and those of qgemm say wh
                        : q.codebook == 255 ? "c"
                        : q.codebook == 127 ? "s"
                        : q.codebook == 63  ? "h"
-                                           : "q") + (q.has_min ? "m" : "");
+                                           : "q") +
+           (q.has_min ? "m" : "");
     law += q.fold == Fold::kRow ? "_row" : q.fold == Fold::kBlock ? "_block" : "_super";
     if (q.sub) law += std::to_string(q.sub);
     CHECK(law == v.name);

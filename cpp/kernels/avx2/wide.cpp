@@ -28,9 +28,11 @@ STERNA_INLINE void store_line(int16_t* to, B quad, B pick, __m256i zero, const P
 
 /// The codes of n_chunks; `factors` has one per chunk, or is null.
 template <QGemmVariant w>
-inline void widen(const uint8_t* codes, size_t n_chunks, B table, int32_t zero, const Pair* factors, Words& to) {
+inline void widen(const uint8_t* codes, size_t n_chunks, B table, int32_t zero, const Pair* factors,
+                  Words& to) {
   alignas(16) static constexpr int8_t kLow[16] = {0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, -1};
-  alignas(16) static constexpr int8_t kHigh[16] = {2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15, -1};
+  alignas(16) static constexpr int8_t kHigh[16] = {2,  -1, 3,  -1, 6,  -1, 7,  -1,
+                                                   10, -1, 11, -1, 14, -1, 15, -1};
   const B low = broadcast16(reinterpret_cast<const uint8_t*>(kLow));
   const B high = broadcast16(reinterpret_cast<const uint8_t*>(kHigh));
   const __m256i z = _mm256_set1_epi16(int16_t(zero));
@@ -64,8 +66,8 @@ STERNA_INLINE void dot_words(I acc[T], const Words& words, size_t n, const int8_
       int32_t two;
       std::memcpy(&two, &x[t][2 * i], 4);
       const __m256i pair = _mm256_set1_epi32(two);
-      acc[t].lo = _mm256_add_epi32(acc[t].lo, _mm256_madd_epi16(c0, pair));
-      acc[t].hi = _mm256_add_epi32(acc[t].hi, _mm256_madd_epi16(c1, pair));
+      acc[t].lo = add32(acc[t].lo, _mm256_madd_epi16(c0, pair));
+      acc[t].hi = add32(acc[t].hi, _mm256_madd_epi16(c1, pair));
     }
   }
 }
