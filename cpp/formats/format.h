@@ -10,9 +10,6 @@
 
 namespace sterna::formats {
 
-/// The zero of codebooks whose values are -64 .. 63, which costs kernels without 8-bit products half.
-inline constexpr int16_t kSmallZero = 64;
-
 /// The shape of a format's codes; everything a kernel is chosen by.
 struct CodeSpec {
   Fold fold = Fold::kFloat;
@@ -23,8 +20,9 @@ struct CodeSpec {
   uint8_t sub = 0;       ///< kSuper only: 16 or 32 elements per integer sub-scale.
   bool has_min = false;  ///< Whether m (kBlock) or m and mn (kSuper) exist.
   bool ternary = false;  ///< Codes are 0, 1 and 2 (2 bits).
-  /// 16 bytes (3 and 4 bits), or null: then the fold's code is codebook[code], with zero = 128 or, if
-  /// all of them are at most 127, kSmallZero.
+  /// 16 bytes (3 and 4 bits), or null: then the fold's code is codebook[code]. Its values are below 2 *
+  /// zero, which is 128, 64, 32 or 16: the smaller they are, the fewer instructions kernels without 8-bit
+  /// products need.
   const uint8_t* codebook = nullptr;
   bool f32_scales = false;  ///< d and m are f32 instead of f16; no format has such m.
   float act_floor = 0;  ///< kRow only: the least amax of an activation row (kernels/contract/elementwise.h).

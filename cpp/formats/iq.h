@@ -16,22 +16,22 @@ namespace sterna::formats {
 inline constexpr uint8_t kIq4Values[16] = {1,   24,  45,  63,  79,  93,  106, 118,
                                            129, 141, 153, 166, 181, 197, 217, 241};
 
-/// The codebook of codes m | negative << kBits: value number m, or its negative; plus kSmallZero.
-template <int kBits, size_t n>
+/// The codebook of codes m | negative << kBits: value number m, or its negative; plus zero.
+template <int kBits, int zero, size_t n>
 constexpr std::array<uint8_t, 16> signed_codebook(const int (&magnitudes)[n]) {
   static_assert(n <= 1 << kBits && kBits <= 3);
   std::array<uint8_t, 16> book;
-  book.fill(kSmallZero);
+  book.fill(zero);
   for (size_t m = 0; m < n; ++m) {
-    book[m] = uint8_t(kSmallZero + magnitudes[m]);
-    book[m + (1 << kBits)] = uint8_t(kSmallZero - magnitudes[m]);
+    book[m] = uint8_t(zero + magnitudes[m]);
+    book[m + (1 << kBits)] = uint8_t(zero - magnitudes[m]);
   }
   return book;
 }
 
-inline constexpr auto kIq2Values = signed_codebook<2>({8, 25, 43});
+inline constexpr auto kIq2Values = signed_codebook<2, 64>({8, 25, 43});
 
-/// IQ1_S and IQ1_M: 8 * (t - 1) + 1 of code t and 8 * (t - 1) - 1 of code t + 4, plus kSmallZero.
+/// IQ1_S and IQ1_M: 8 * (t - 1) + 1 of code t and 8 * (t - 1) - 1 of code t + 4, plus 64.
 inline constexpr uint8_t kIq1Values[16] = {57, 65, 73, 64, 55, 63, 71, 64, 64, 64, 64, 64, 64, 64, 64, 64};
 
 /// Sign bits of 8 elements in 7: the eighth makes the number of set bits even.

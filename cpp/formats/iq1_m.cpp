@@ -19,7 +19,7 @@ struct IQ1_M {
   static constexpr uint32_t kElems = 256, kBytes = 56;
   static constexpr CodeSpec kSpec{.fold = Fold::kSuper,
                                   .bits = 3,
-                                  .zero = kSmallZero,
+                                  .zero = 64,
                                   .block = kElems,
                                   .sub = 16,
                                   .codebook = kIq1Values,

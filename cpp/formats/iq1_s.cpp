@@ -18,7 +18,7 @@ struct IQ1_S {
   static constexpr uint32_t kElems = 256, kBytes = 50;
   static constexpr CodeSpec kSpec{.fold = Fold::kSuper,
                                   .bits = 3,
-                                  .zero = kSmallZero,
+                                  .zero = 64,
                                   .block = kElems,
                                   .sub = 32,
                                   .codebook = kIq1Values,

@@ -18,7 +18,7 @@ struct IQ2_XS {
   static constexpr uint32_t kElems = 256, kBytes = 74;
   static constexpr CodeSpec kSpec{.fold = Fold::kSuper,
                                   .bits = 3,
-                                  .zero = kSmallZero,
+                                  .zero = 64,
                                   .block = kElems,
                                   .sub = 16,
                                   .codebook = kIq2Values.data(),

@@ -18,7 +18,7 @@ struct IQ2_XXS {
   static constexpr uint32_t kElems = 256, kBytes = 66;
   static constexpr CodeSpec kSpec{.fold = Fold::kSuper,
                                   .bits = 3,
-                                  .zero = kSmallZero,
+                                  .zero = 64,
                                   .block = kElems,
                                   .sub = 32,
                                   .codebook = kIq2Values.data(),

@@ -16,16 +16,12 @@
 namespace sterna::formats {
 namespace {
 
-constexpr auto kValues = signed_codebook<3>({1, 3, 5, 7, 9, 11, 13, 15});
+constexpr auto kValues = signed_codebook<3, 16>({1, 3, 5, 7, 9, 11, 13, 15});
 
 struct IQ3_S {
   static constexpr uint32_t kElems = 256, kBytes = 110;
-  static constexpr CodeSpec kSpec{.fold = Fold::kSuper,
-                                  .bits = 4,
-                                  .zero = kSmallZero,
-                                  .block = kElems,
-                                  .sub = 32,
-                                  .codebook = kValues.data()};
+  static constexpr CodeSpec kSpec{
+      .fold = Fold::kSuper, .bits = 4, .zero = 16, .block = kElems, .sub = 32, .codebook = kValues.data()};
   static void unpack(const uint8_t* __restrict b, uint8_t* __restrict codes, const RowCodes& out) {
     *out.d = load_u16(b);
     for (int s = 0; s < 8; ++s) {

@@ -6,13 +6,13 @@ namespace sterna::cpu {
 formats::CodeSpec example_spec(const kernels::QGemmVariant& variant) {
   static constexpr uint8_t kCodebook[16] = {1,   24,  45,  63,  79,  93,  106, 118,
                                             129, 141, 153, 166, 181, 197, 217, 241};
-  static constexpr uint8_t kSmall[16] = {52, 56, 58, 60, 61, 62, 63, 64, 64, 65, 66, 67, 68, 70, 72, 76};
+  static constexpr uint8_t kSmall[16] = {4, 8, 10, 12, 13, 14, 15, 16, 16, 17, 18, 19, 20, 22, 24, 28};
   formats::CodeSpec s;
   s.fold = variant.fold, s.bits = uint8_t(variant.bits), s.sub = uint8_t(variant.sub);
   s.has_min = variant.has_min, s.ternary = variant.trits;
   s.mul = s.bits == 1 ? 2 : 1;
   if (variant.codebook)
-    s.codebook = variant.small ? kSmall : kCodebook, s.zero = variant.small ? formats::kSmallZero : 128;
+    s.codebook = variant.codebook == 255 ? kCodebook : kSmall, s.zero = int16_t((variant.codebook + 1) / 2);
   else
     s.zero = s.fold == Fold::kSuper && s.has_min ? 0 : int16_t((1 << s.bits) / 2);
   if (s.fold != Fold::kRow) s.block = s.fold == Fold::kSuper || s.ternary ? 256 : 64;

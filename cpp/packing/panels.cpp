@@ -73,8 +73,7 @@ const Packing packing::panels{
       pack_groups(l, source, pack_codes, panel);
     },
     [](const formats::CodeSpec& s) {
-      const bool codebook = s.codebook, small = codebook && s.zero == formats::kSmallZero;
-      return kernels::QGemmVariant{s.bits, s.fold, s.sub, s.has_min, codebook, small};
+      return kernels::QGemmVariant{s.bits, s.fold, s.sub, s.has_min, s.codebook ? 2 * s.zero - 1 : 0};
     },
 };
 

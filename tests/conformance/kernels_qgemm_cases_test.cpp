@@ -11,7 +11,7 @@ namespace {
 
 /// The zero of the formats that have these codes, first; then another one that a kernel must honour as well.
 std::pair<int, int> zeros(const QGemmVariant& v) {
-  if (v.codebook) return {v.small ? 64 : 128, 7};
+  if (v.codebook) return {(v.codebook + 1) / 2, 7};
   if (v.fold == Fold::kSuper && v.has_min) return {0, 0};
   if (v.bits == 1) return {1, 0};
   if (v.bits == 2) return v.has_min ? std::pair{0, 1} : std::pair{1, 2};
@@ -99,7 +99,7 @@ reference::QMatrix make_matrix(const QGemmVariant& v, const QShape& s, const QDa
   w.rows = rows, w.depth = s.depth, w.block = s.block, w.sub = size_t(v.sub);
   if (v.codebook) {
     // The largest value is that of the largest code.
-    const int most = v.small ? 127 : 255, last = (1 << v.bits) - 1;
+    const int most = v.codebook, last = (1 << v.bits) - 1;
     for (int i = 0; i < 16; ++i) w.codebook.push_back(uint8_t(i == last ? most : rng.between(0, most)));
   }
   for (size_t i = 0; i < rows * s.depth; ++i) w.codes.push_back(code(rng, data.codes, v));
@@ -201,7 +201,12 @@ TEST_CASE("names of variants: one for each, both ways, and those of qgemm say wh
     CHECK(kernels::name_of(q) == std::string(v.name));
     CHECK(*kernels::qgemm_variant(v.name) == q);
     std::string law = q.trits ? "t5" : "w" + std::to_string(q.bits);
-    law += std::string(q.small ? "s" : q.codebook ? "c" : "") + (q.has_min ? "m" : "");
+    law += std::string(!q.codebook         ? ""
+                       : q.codebook == 255 ? "c"
+                       : q.codebook == 127 ? "s"
+                       : q.codebook == 63  ? "h"
+                                           : "q") +
+           (q.has_min ? "m" : "");
     law += q.fold == Fold::kRow ? "_row" : q.fold == Fold::kBlock ? "_block" : "_super";
     if (q.sub) law += std::to_string(q.sub);
     CHECK(law == v.name);

@@ -39,13 +39,11 @@ def variant(spec: str) -> str:
     """The kernel that a CodeSpec is multiplied by: the entry of variants.inc that says the same."""
     of_spec = fields(spec)
     if "codebook" in of_spec:
-        of_spec["codebook"] = "true"
-        if of_spec["zero"] == "kSmallZero":
-            of_spec["small"] = "true"
+        of_spec["codebook"] = str(2 * int(of_spec["zero"]) - 1)
     listed = re.findall(
         r"^STERNA_VARIANT\(qgemm, (\w+), (.*)\)$", read("cpp/kernels/contract/variants.inc"), re.M
     )
-    typed = ("bits", "fold", "sub", "has_min", "codebook", "small", "trits")
+    typed = ("bits", "fold", "sub", "has_min", "codebook", "trits")
     (name,) = [n for n, entry in listed if fields(entry) == {k: of_spec[k] for k in typed if k in of_spec}]
     return f"qgemm_{name}"
 

@@ -13,14 +13,14 @@ constexpr int kTokenTile = 4;  // 8 of the 16 registers hold sums
 /// Quads whose sums fit: a 16-bit lane takes two products of at most max_code * 128 per quad.
 constexpr int max_quads(int max_code) { return 32767 / (2 * 128 * max_code); }
 
-/// s[t] += sum over `n` quads at `codes` (`part` of each code) for token t, exact for n <= max_quads.
-template <int n, int T, class Part>
+/// s[t] += sum over `n` quads at `codes` for token t, exact for n <= max_quads.
+template <int n, int T>
 inline __attribute__((always_inline)) void add_quads(__m256i s[T][2], const uint8_t* codes, const int8_t* act,
-                                                     size_t act_stride, Part part) {
+                                                     size_t act_stride) {
 #pragma GCC unroll 8
   for (int q = 0; q < n; q++) {
-    const __m256i c0 = part(_mm256_load_si256(reinterpret_cast<const __m256i*>(codes + 64 * q)));
-    const __m256i c1 = part(_mm256_load_si256(reinterpret_cast<const __m256i*>(codes + 64 * q + 32)));
+    const __m256i c0 = _mm256_load_si256(reinterpret_cast<const __m256i*>(codes + 64 * q));
+    const __m256i c1 = _mm256_load_si256(reinterpret_cast<const __m256i*>(codes + 64 * q + 32));
 #pragma GCC unroll 8
     for (int t = 0; t < T; t++) {
       int32_t x;
@@ -43,8 +43,8 @@ inline __attribute__((always_inline)) void add_widened(I acc[T], const uint8_t* 
     int32_t x;
     std::memcpy(&x, act + size_t(t) * act_stride, 4);
     const __m256i quad = _mm256_set1_epi32(x);
-    acc[t].lo = _mm256_add_epi32(acc[t].lo, _mm256_madd_epi16(_mm256_maddubs_epi16(c0, quad), f0));
-    acc[t].hi = _mm256_add_epi32(acc[t].hi, _mm256_madd_epi16(_mm256_maddubs_epi16(c1, quad), f1));
+    acc[t].lo = add32(acc[t].lo, _mm256_madd_epi16(_mm256_maddubs_epi16(c0, quad), f0));
+    acc[t].hi = add32(acc[t].hi, _mm256_madd_epi16(_mm256_maddubs_epi16(c1, quad), f1));
   }
 }
 
@@ -79,40 +79,28 @@ template <int max_code, int T, int granule>
 inline __attribute__((always_inline)) void dot_quads(I acc[T], const uint8_t* codes, size_t n_quads,
                                                      const int8_t* act, size_t act_stride,
                                                      const Pair& factor) {
+  static_assert(max_code < 128);  // codes of 8 bits: wide.cpp
   const __m256i f0 = factor.lo, f1 = factor.hi;
-  if constexpr (max_code > 63 && max_code <= 127) {
+  if constexpr (max_code > 63) {
     for (size_t q = 0; q < n_quads; q++) add_widened<T>(acc, codes + 64 * q, act + 4 * q, act_stride, f0, f1);
-    return;
-  }
-  constexpr int fit = max_quads(max_code > 63 ? 15 : max_code);
-  constexpr int n = fit < 4 ? 2 : fit < granule ? 4 : granule;  // quads of a step
-  constexpr size_t most = fit / n * n;                          // quads between two widenings
-  const auto accumulate = [&](size_t from, size_t to, auto part, __m256i m0, __m256i m1) {
-    __m256i s[T][2];
-    for (int t = 0; t < T; t++) s[t][0] = s[t][1] = _mm256_setzero_si256();
-    if constexpr (most == n) {
-      add_quads<n, T>(s, codes + 64 * from, act + 4 * from, act_stride, part);
-    } else {
-      for (size_t q = from; q < to; q += n) add_quads<n, T>(s, codes + 64 * q, act + 4 * q, act_stride, part);
-    }
+  } else {
+    constexpr int fit = max_quads(max_code);
+    constexpr int n = fit < 4 ? 2 : fit < granule ? 4 : granule;  // quads of a step
+    constexpr size_t most = fit / n * n;                          // quads between two widenings
+    for (size_t from = 0; from < n_quads; from += most) {
+      const size_t to = n_quads - from < most ? n_quads : from + most;
+      __m256i s[T][2];
+      for (int t = 0; t < T; t++) s[t][0] = s[t][1] = _mm256_setzero_si256();
+      if constexpr (most == n) {
+        add_quads<n, T>(s, codes + 64 * from, act + 4 * from, act_stride);
+      } else {
+        for (size_t q = from; q < to; q += n) add_quads<n, T>(s, codes + 64 * q, act + 4 * q, act_stride);
+      }
 #pragma GCC unroll 8
-    for (int t = 0; t < T; t++) {
-      acc[t].lo = _mm256_add_epi32(acc[t].lo, _mm256_madd_epi16(s[t][0], m0));
-      acc[t].hi = _mm256_add_epi32(acc[t].hi, _mm256_madd_epi16(s[t][1], m1));
-    }
-  };
-  for (size_t q = 0; q < n_quads; q += most) {
-    const size_t end = n_quads - q < most ? n_quads : q + most;
-    if constexpr (max_code == 255) {  // as two nibbles
-      const __m256i low = _mm256_set1_epi8(15);
-      accumulate(
-          q, end, [&](__m256i c) { return _mm256_and_si256(c, low); }, f0, f1);
-      accumulate(
-          q, end, [&](__m256i c) { return _mm256_and_si256(_mm256_srli_epi16(c, 4), low); },
-          _mm256_slli_epi16(f0, 4), _mm256_slli_epi16(f1, 4));
-    } else {
-      accumulate(
-          q, end, [](__m256i c) { return c; }, f0, f1);
+      for (int t = 0; t < T; t++) {
+        acc[t].lo = _mm256_add_epi32(acc[t].lo, _mm256_madd_epi16(s[t][0], f0));
+        acc[t].hi = _mm256_add_epi32(acc[t].hi, _mm256_madd_epi16(s[t][1], f1));
+      }
     }
   }
 }

@@ -42,9 +42,8 @@ struct QGemmVariant {
   Fold fold;
   int sub = 0;  ///< kSuper: 16 or 32; else 0.
   bool has_min = false;
-  bool codebook = false;  ///< Codes pass through a 16-byte table (3 or 4 bits).
-  bool small = false;     ///< That table's bytes are at most 127.
-  bool trits = false;     ///< Ternary codes, five in a byte.
+  int codebook = 0;    ///< Codes pass through a 16-byte table (3 or 4 bits) of bytes up to this; 0: none.
+  bool trits = false;  ///< Ternary codes, five in a byte.
   bool operator==(const QGemmVariant&) const = default;
 };
 

@@ -29,7 +29,7 @@ constexpr int prefetch_bytes() {
 }
 
 /// Largest unpacked code, for dot4's choice of intermediate width.
-constexpr int max_code(QGemmVariant w) { return w.small ? 127 : w.codebook ? 255 : (1 << w.bits) - 1; }
+constexpr int max_code(QGemmVariant w) { return w.codebook ? w.codebook : (1 << w.bits) - 1; }
 
 /// Puts bit 4h + i of `line` into bit `to` of quad i. Forced inline, as others here that GCC 12 else calls
 /// from the inner loop, with all operands in memory.

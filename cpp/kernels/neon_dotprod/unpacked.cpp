@@ -56,3 +56,4 @@ inline void dot_quads(I acc[T], const uint8_t* codes, size_t n_quads, const int8
 #include "kernels/generic/qgemm_unpacked.inl.h"
 // the list, defined from that source
 #include "kernels/generic/qgemm_unpacked.inc"
+#include "kernels/generic/qgemm_unpacked8.inc"

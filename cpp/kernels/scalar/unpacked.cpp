@@ -6,3 +6,4 @@
 #include "kernels/generic/qgemm_unpacked.inl.h"
 // the list, defined from that source
 #include "kernels/generic/qgemm_unpacked.inc"
+#include "kernels/generic/qgemm_unpacked8.inc"
