@@ -171,7 +171,7 @@ class Format:
     fill: str = "any"  # any: all bytes are codes; ternary, trits: only bytes an encoder writes; float
     spread: bool = True  # whether scales differ between blocks, as they do except in converted BitNet models
     tail_bytes: int = 0
-    scale: str = "f16"  # or e8m0: a byte, the exponent; quarters: f16, its four bits on top of four u16 each
+    scale: str = "f16"  # or e8m0: a byte, the exponent; e4m3: a byte; quarters: f16, its four bits on top of four u16 each
 
 
 # Scales make the rms of uniformly random codes 1, e.g. Q4_0: sqrt(mean of (-8..7)^2) = 4.64; offsets make
@@ -200,6 +200,9 @@ FORMATS = {
     "IQ1_M": Format(29, 256, 56, ((48, 1 / 7.2),), scale="quarters"),
     "IQ1_S": Format(19, 256, 50, ((0, 1 / 7.2),)),
     "MXFP4": Format(39, 32, 17, ((0, 1 / 2.93),), scale="e8m0"),
+    "NVFP4": Format(
+        40, 64, 36, tuple((i, x / 2.93) for i, x in enumerate((0.8, 1, 1.2, 0.97))), scale="e4m3"
+    ),
     "TQ1_0": Format(34, 256, 54, ((52, 1.2247),), "trits"),
     "TQ2_0": Format(35, 256, 66, ((64, 1.2247),), "ternary", spread=False),
     "I2_S": Format(36, 128, 32, (), "ternary", spread=False, tail_bytes=32),
@@ -224,12 +227,15 @@ _TRITS4 = ((_U16 % 81 * 3 * 256 + 242) // 243).astype(np.uint8)
 _CHUNK_ELEMS = 1 << 22
 
 
-_SCALE_BYTES = {"f16": 2, "e8m0": 1, "quarters": 0}  # that hold nothing else
+_SCALE_BYTES = {"f16": 2, "e8m0": 1, "e4m3": 1, "quarters": 0}  # that hold nothing else
 
 
 def _put_scale(blocks: np.ndarray, kind: str, at: int, x: np.ndarray) -> None:
     if kind == "e8m0":
         blocks[:, at] = np.rint(np.log2(x)) + 127
+    elif kind == "e4m3":  # the nearest; below 2^-6 multiples of 2^-9
+        exponent = np.clip(np.floor(np.log2(x)), -6, 8)
+        blocks[:, at] = np.minimum((exponent + 6) * 8 + np.rint(x / 2.0 ** (exponent - 3)), 0x7E)
     elif kind == "quarters":
         for i in range(4):
             high = blocks[:, at + 1 + 2 * i]

@@ -17,6 +17,8 @@ enum class Fold : uint8_t {
   /// value = d*(mul*code - zero) [+ m]:
   ///   acc = fma(float(mul*dot - zero*asum), d*a_scale, acc)
   ///   [acc = fma(float(asum), m*a_scale, acc)]
+  /// With sub-blocks, of 16 and without m, each has its own d and folds by itself, in order; a_scale is the
+  /// block's.
   kBlock,
   /// value = d*sc*(code - zero) [- m*mn]; the sums are over the sub-blocks of a block:
   ///   acc = fma(float(sum of sc*(dot - zero*asum)), d*a_scale, acc)

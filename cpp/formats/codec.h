@@ -76,17 +76,21 @@ inline void scales6(const uint8_t* s, int8_t* scale, uint8_t* min) {
   }
 }
 
+/// Numbers d in a block of the file.
+template <class B>
+constexpr size_t kScales = B::kSpec.scale_span() ? B::kElems / B::kSpec.scale_span() : 1;
+
 template <class B>
 void unpack_row(const uint8_t* row, size_t n, const RowCodes& out) {
   constexpr CodeSpec kS = B::kSpec;
-  constexpr size_t kSubs = kS.sub ? B::kElems / kS.sub : 0;
+  constexpr size_t kSubs = kS.fold == Fold::kSuper ? B::kElems / kS.sub : 0;
   for (size_t i = 0; i < n / B::kElems; ++i) {
     RowCodes block{out.codes + i * B::kElems, nullptr, nullptr, nullptr, nullptr};
     if constexpr (kS.f32_scales)
-      block.d32 = out.d32 + i;
+      block.d32 = out.d32 + i * kScales<B>;
     else if constexpr (kS.fold != Fold::kRow)
-      block.d = out.d + i;
-    if constexpr (kS.has_min) block.m = out.m + i;
+      block.d = out.d + i * kScales<B>;
+    if constexpr (kS.has_min) block.m = out.m + i * kScales<B>;
     if constexpr (kSubs > 0) block.sub_scale = out.sub_scale + i * kSubs;
     if constexpr (kSubs > 0 && kS.has_min) block.sub_min = out.sub_min + i * kSubs;
     B::unpack(row + i * B::kBytes, block.codes, block);
@@ -101,19 +105,22 @@ inline int code_value(const CodeSpec& s, uint8_t code) {
 template <class B>
 void decode_row(const uint8_t* row, size_t n, float tensor_scale, float* out) {
   constexpr CodeSpec kS = B::kSpec;
-  constexpr size_t kPart = kS.sub ? kS.sub : B::kElems;
+  constexpr size_t kPart = kS.sub ? kS.sub : B::kElems, kParts = B::kElems / kPart;
+  constexpr bool kSuper = kS.fold == Fold::kSuper;
   for (size_t i = 0; i < n / B::kElems; ++i) {
     uint8_t codes[B::kElems];
-    uint16_t d = 0, m = 0;
+    uint16_t d[kScales<B>] = {}, m = 0;
     float d32 = 0;
-    int8_t sub_scale[B::kElems / kPart] = {};
-    uint8_t sub_min[B::kElems / kPart] = {};
-    B::unpack(row + i * B::kBytes, codes, {codes, &d, &m, sub_scale, sub_min, &d32});
-    const float block_d = kS.fold == Fold::kRow ? tensor_scale : kS.f32_scales ? d32 : f16_to_f32(d);
+    int8_t sub_scale[kParts] = {};
+    uint8_t sub_min[kParts] = {};
+    B::unpack(row + i * B::kBytes, codes, {codes, d, &m, sub_scale, sub_min, &d32});
     const float block_m = f16_to_f32(m);
-    for (size_t p = 0; p < B::kElems / kPart; ++p) {
-      const float scale = kS.sub ? block_d * float(sub_scale[p]) : block_d;
-      const float offset = kS.sub ? -block_m * float(sub_min[p]) : block_m;
+    for (size_t p = 0; p < kParts; ++p) {
+      const float d_p = kS.fold == Fold::kRow ? tensor_scale
+                        : kS.f32_scales       ? d32
+                                              : f16_to_f32(d[p * kScales<B> / kParts]);
+      const float scale = kSuper ? d_p * float(sub_scale[p]) : d_p;
+      const float offset = kSuper ? -block_m * float(sub_min[p]) : block_m;
       for (size_t e = p * kPart; e < (p + 1) * kPart; ++e) {
         const float value = scale * float(code_value(kS, codes[e]));
         out[i * B::kElems + e] = kS.has_min ? value + offset : value;

@@ -38,8 +38,6 @@ constexpr Refusal kRefusals[] = {
     {31, 33, "Q4_0_4_4, Q4_0_4_8 and Q4_0_8_8 were removed from GGUF" STERNA_OTHER_FILE "Q4_0"},
     {37, 37, "the id is I8_S (activations) or the removed IQ4_NL_4_8" STERNA_OTHER_FILE "I2_S or IQ4_NL"},
     {38, 38, "TL1 depends on tile sizes that the file does not store" STERNA_TERNARY},
-    {40, 40,
-     "the id is NVFP4 or an early Q1_0 with groups of 32" STERNA_USUAL ", or Q1_0 with groups of 128"},
     {43, 43, "STQ1_0 is not supported" STERNA_TERNARY},
     {134, 134, "IQ1_BN " STERNA_IK STERNA_TERNARY},
     {135, 135, "IQ2_BN " STERNA_IK STERNA_TERNARY},

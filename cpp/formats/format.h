@@ -16,8 +16,8 @@ struct CodeSpec {
   uint8_t bits = 0;      ///< 1, 2, 3, 4, 5, 6 or 8; codes are 0 .. 2^bits - 1.
   uint8_t mul = 1;       ///< 2 for 1-bit codes (value 2b - 1), else 1.
   int16_t zero = 0;      ///< Subtracted after `mul`.
-  uint16_t block = 0;    ///< Elements per scale, a multiple of 32; 0 for kRow and kFloat.
-  uint8_t sub = 0;       ///< kSuper only: 16 or 32 elements per integer sub-scale.
+  uint16_t block = 0;    ///< Elements per scale of activations, a multiple of 32; 0 for kRow and kFloat.
+  uint8_t sub = 0;       ///< kSuper: 16 or 32 elements per integer sub-scale. kBlock: 16 per d, or 0.
   bool has_min = false;  ///< Whether m (kBlock) or m and mn (kSuper) exist.
   bool ternary = false;  ///< Codes are 0, 1 and 2 (2 bits).
   /// 16 bytes (3 and 4 bits), or null: then the fold's code is codebook[code]. Its values are below 2 *
@@ -27,14 +27,19 @@ struct CodeSpec {
   bool f32_scales = false;  ///< d and m are f32 instead of f16; no format has such m.
   float act_floor = 0;  ///< kRow only: the least amax of an activation row (kernels/contract/elementwise.h).
   bool operator==(const CodeSpec&) const = default;
+
+  /// Elements per d, and per m; 0 for kRow and kFloat.
+  constexpr size_t scale_span() const { return fold == Fold::kBlock && sub ? sub : block; }
+  /// Elements per sum of activations; the same.
+  constexpr size_t sum_span() const { return sub ? sub : block; }
 };
 
 /// Where unpack writes one row of n elements; pointers to members that the CodeSpec lacks are ignored.
 struct RowCodes {
   uint8_t* codes;        ///< [n]
-  uint16_t* d;           ///< f16 [n / block]; null with f32_scales.
-  uint16_t* m;           ///< f16 [n / block]
-  int8_t* sub_scale;     ///< sc [n / sub]
+  uint16_t* d;           ///< f16 [n / scale_span()]; null with f32_scales.
+  uint16_t* m;           ///< f16 [n / scale_span()]
+  int8_t* sub_scale;     ///< kSuper: sc [n / sub]
   uint8_t* sub_min;      ///< mn [n / sub]
   float* d32 = nullptr;  ///< With f32_scales: d.
 };

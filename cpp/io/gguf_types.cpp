@@ -23,6 +23,10 @@ constexpr Format kPlainTypes[] = {
 /// Id 39: MXFP4 in llama.cpp; bitnet.cpp's TL2, which is less than half as large.
 constexpr int32_t kMxfp4OrTl2 = 39;
 
+/// Id 40: NVFP4 in llama.cpp; Q1_0 with groups of 32 in PrismML's first fork, a third as large.
+constexpr int32_t kNvfp4OrQ1_0 = 40;
+constexpr Format kQ1_0_G32 = {"Q1_0 with groups of 32", -1, 32, 6, 0, {}, nullptr, nullptr};
+
 /// Id 42: groups of 64 in llama.cpp, of 128 in older files of PrismML; STQ1_0 in Tencent's first files.
 constexpr int32_t kSharedId = 42;
 constexpr Format kStq1_0 = {"STQ1_0", -1, 256, 42, 0, {}, nullptr, nullptr};
@@ -113,8 +117,18 @@ Status refuse(const GgufPart& part, const RawTensor& raw, const char* reason) {
                     reason ? reason : "an unknown type (of a newer or forked llama.cpp)", known);
 }
 
+/// Whether a tensor of format `f` ends before the next one or the file's end.
+bool has_space(const Format& f, const RawTensor& raw) {
+  uint64_t bytes = 0;
+  return formats::tensor_bytes(f, raw.tensor.shape[0], rows(raw.tensor), &bytes) && bytes <= raw.extent;
+}
+
 Status apply(const GgufPart& part, RawTensor& raw, const Format& f) {
   GgufTensor& t = raw.tensor;
+  if (t.type_id == kNvfp4OrQ1_0 && !has_space(f, raw) && fills_extent(kQ1_0_G32, raw, part.alignment))
+    return refuse(part, raw,
+                  "an early Q1_0 with groups of 32 (NVFP4 would be larger); download another file of the "
+                  "model: Q1_0 with groups of 128, Q4_K_M or Q8_0");
   if (t.shape[0] % f.block_elems != 0) {
     return type_error(Code::kCorrupt, part, raw, "first dimension", std::to_string(t.shape[0]),
                       "a multiple of " + std::to_string(f.block_elems) + " (" + f.name + ")");

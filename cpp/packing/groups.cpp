@@ -10,7 +10,7 @@ namespace {
 
 size_t meta_bytes_per_block(const PackedLayout& l) {
   const formats::CodeSpec& s = l.spec;
-  size_t n = (s.f32_scales ? 64 : 32) * (s.has_min ? 2 : 1);
+  size_t n = s.block / s.scale_span() * (s.f32_scales ? 64 : 32) * (s.has_min ? 2 : 1);
   if (s.fold == Fold::kSuper) n += s.block / s.sub * (s.has_min && s.sub == 32 ? 32 : 16);
   return n;
 }
@@ -26,10 +26,11 @@ uint8_t* put_column(const void* from, size_t n, size_t b, uint8_t* to) {
 /// The scales of block b of n_blocks, in the order of the contract.
 void pack_scales(const PackedLayout& l, const PanelSource& source, size_t b, size_t n_blocks, uint8_t* meta) {
   const formats::CodeSpec& s = l.spec;
+  const size_t per_block = s.block / s.scale_span(), n_scales = n_blocks * per_block;
   for (const void* scale : {source.d, s.has_min ? source.m : nullptr})
-    if (scale)
-      meta = s.f32_scales ? put_column<float>(scale, n_blocks, b, meta)
-                          : put_column<uint16_t>(scale, n_blocks, b, meta);
+    for (size_t i = b * per_block; scale && i < (b + 1) * per_block; i++)
+      meta = s.f32_scales ? put_column<float>(scale, n_scales, i, meta)
+                          : put_column<uint16_t>(scale, n_scales, i, meta);
   if (s.fold != Fold::kSuper) return;
   const size_t subs = s.block / s.sub, n_subs = n_blocks * subs;
   for (size_t i = b * subs; i < (b + 1) * subs; i++) {

@@ -38,10 +38,10 @@ struct PackedLayout {
 /// One panel's source: 16 rows of decoded codes and scales, missing rows zero. Strides are row-major by
 /// `depth` etc.
 struct PanelSource {
-  const uint8_t* codes;     ///< [16][depth]
-  const void* d;            ///< f16 or, with f32_scales, f32 [16][depth/block]; f32 [16] for the row fold
-  const void* m;            ///< as d, or null
-  const int8_t* sub_scale;  ///< [16][depth/sub], or null
+  const uint8_t* codes;  ///< [16][depth]
+  const void* d;         ///< f16 or, with f32_scales, f32 [16][depth/scale_span()]; f32 [16] for the row fold
+  const void* m;         ///< as d, or null
+  const int8_t* sub_scale;  ///< [16][depth/sub] (super fold), or null
   const uint8_t* sub_min;   ///< [16][depth/sub], or null
 };
 

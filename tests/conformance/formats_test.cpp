@@ -97,14 +97,16 @@ std::vector<float> decode(const Format& f, const std::vector<uint8_t>& tensor, s
 // Infinities and NaNs follow the same operations.
 std::vector<float> values_from_codes(const Format& f, const uint8_t* row, size_t n, float scale) {
   const CodeSpec& s = f.codes;
-  const size_t blocks = s.block ? n / s.block : 0, subs = s.sub ? n / s.sub : 0;
+  const bool per_sub = s.fold == Fold::kBlock && s.sub;  // scales
+  const size_t span = per_sub ? s.sub : s.block, scales = span ? n / span : 0;
+  const size_t subs = s.fold == Fold::kSuper ? n / s.sub : 0;
   auto codes = exact<uint8_t>(n);
-  auto d = exact<uint16_t>(blocks), m = exact<uint16_t>(s.has_min ? blocks : 0);
+  auto d = exact<uint16_t>(scales), m = exact<uint16_t>(s.has_min ? scales : 0);
   auto sc = exact<int8_t>(subs);
   auto mn = exact<uint8_t>(s.has_min ? subs : 0);
-  auto d32 = exact<float>(s.f32_scales ? blocks : 0);
+  auto d32 = exact<float>(s.f32_scales ? scales : 0);
   f.unpack(row, n,
-           {codes.get(), blocks && !s.f32_scales ? d.get() : nullptr, s.has_min ? m.get() : nullptr,
+           {codes.get(), scales && !s.f32_scales ? d.get() : nullptr, s.has_min ? m.get() : nullptr,
             subs ? sc.get() : nullptr, mn.get(), s.f32_scales ? d32.get() : nullptr});
   std::vector<float> out(n);
   bool in_range = true;
@@ -112,11 +114,11 @@ std::vector<float> values_from_codes(const Format& f, const uint8_t* row, size_t
     in_range &= codes[e] < (1u << s.bits);
     if (s.fold == Fold::kRow) in_range &= codes[e] <= 2;
     const int seen = s.codebook ? s.codebook[codes[e]] : codes[e];
-    double v = s.fold == Fold::kRow ? scale : s.f32_scales ? d32[e / s.block] : f16_to_f32(d[e / s.block]);
+    double v = s.fold == Fold::kRow ? scale : s.f32_scales ? d32[e / span] : f16_to_f32(d[e / span]);
     if (s.fold == Fold::kSuper) v *= sc[e / s.sub];
     v *= s.mul * seen - s.zero;
-    if (s.has_min && s.fold == Fold::kBlock) v += f16_to_f32(m[e / s.block]);
-    if (s.has_min && s.fold == Fold::kSuper) v -= double(f16_to_f32(m[e / s.block])) * mn[e / s.sub];
+    if (s.has_min && s.fold == Fold::kBlock) v += f16_to_f32(m[e / span]);
+    if (s.has_min && s.fold == Fold::kSuper) v -= double(f16_to_f32(m[e / span])) * mn[e / s.sub];
     out[e] = float(v);
   }
   CHECK_MESSAGE(in_range, f.name << ": a code is too large");
@@ -202,7 +204,7 @@ TEST_CASE("formats: blocks, ids and names as in GGUF") {
       {"IQ2_XXS", 16, 256, 66}, {"IQ3_XXS", 18, 256, 98},
       {"IQ3_S", 21, 256, 110},  {"IQ2_XS", 17, 256, 74},
       {"IQ2_S", 22, 256, 82},   {"IQ1_S", 19, 256, 50},
-      {"IQ1_M", 29, 256, 56},
+      {"IQ1_M", 29, 256, 56},   {"NVFP4", 40, 64, 36},
   };
   for (const Row& r : rows) {
     CAPTURE(r.name);
@@ -222,9 +224,15 @@ TEST_CASE("formats: blocks, ids and names as in GGUF") {
     const CodeSpec& s = f->codes;
     CHECK((f->unpack == nullptr) == (s.fold == Fold::kFloat));
     const bool per_block = s.fold == Fold::kBlock || s.fold == Fold::kSuper;
-    CHECK(s.block == (per_block ? f->block_elems : 0));
+    if (s.fold == Fold::kBlock && s.sub) {  // a scale per sub-block, none per block
+      CHECK(s.block > 0);
+      CHECK(f->block_elems % s.block == 0);
+      CHECK(!s.has_min);
+    } else {
+      CHECK(s.block == (per_block ? f->block_elems : 0));
+      CHECK((s.sub > 0) == (s.fold == Fold::kSuper));
+    }
     CHECK(s.block % 32 == 0);
-    CHECK((s.sub > 0) == (s.fold == Fold::kSuper));
     if (s.sub) CHECK(s.block % s.sub == 0);
   }
   CHECK(names.size() == std::size(rows));
@@ -234,10 +242,10 @@ TEST_CASE("formats: blocks, ids and names as in GGUF") {
 
 TEST_CASE("formats: refused ids say what to use instead, unknown ids say nothing") {
   const std::pair<int32_t, const char*> refused[] = {
-      {4, "Q4_2"},     {5, "Q4_3"},           {9, "Q8_1"},      {15, "Q8_K"},          {24, "I8"},
-      {27, "I64"},     {28, "F64"},           {31, "Q4_0_4_4"}, {33, "Q4_0_8_8"},      {37, "I8_S"},
-      {38, "TL1"},     {40, "NVFP4"},         {43, "STQ1_0"},   {133, "ik_llama.cpp"}, {134, "IQ1_BN"},
-      {135, "IQ2_BN"}, {141, "ik_llama.cpp"}, {143, "PTQ1_0"},  {335, "IQ2_BN_R4"},    {399, "ik_llama.cpp"},
+      {4, "Q4_2"},           {5, "Q4_3"},     {9, "Q8_1"},           {15, "Q8_K"},          {24, "I8"},
+      {27, "I64"},           {28, "F64"},     {31, "Q4_0_4_4"},      {33, "Q4_0_8_8"},      {37, "I8_S"},
+      {38, "TL1"},           {43, "STQ1_0"},  {133, "ik_llama.cpp"}, {134, "IQ1_BN"},       {135, "IQ2_BN"},
+      {141, "ik_llama.cpp"}, {143, "PTQ1_0"}, {335, "IQ2_BN_R4"},    {399, "ik_llama.cpp"},
   };
   for (const auto& [id, name] : refused) {
     CAPTURE(id);

@@ -104,7 +104,7 @@ reference::QMatrix make_matrix(const QGemmVariant& v, const QShape& s, const QDa
   }
   for (size_t i = 0; i < rows * s.depth; ++i) w.codes.push_back(code(rng, data.codes, v));
   const bool f32 = s.f32_scales || v.fold == Fold::kRow;
-  for (size_t i = 0; i < rows * w.n_blocks(); ++i) {
+  for (size_t i = 0; i < rows * w.n_scales(); ++i) {
     w.d.push_back(scale(rng, data.scales, f32));
     if (v.has_min) w.m.push_back(scale(rng, data.scales, f32));
   }
@@ -152,7 +152,7 @@ double product(const reference::QMatrix& w, const reference::QActivations& x, si
   double sum = 0;
   *magnitude = 0;
   for (size_t k = 0; k < w.depth; ++k) {
-    const size_t b = r * w.n_blocks() + (w.fold == Fold::kRow ? 0 : k / w.block);
+    const size_t b = r * w.n_scales() + k / (w.depth / w.n_scales());
     const int c = w.codebook.empty() ? w.codes[r * w.depth + k] : w.codebook[w.codes[r * w.depth + k]];
     double value = double(w.d[b]) * (w.mul() * c - w.zero), offset = w.has_min ? double(w.m[b]) : 0;
     if (w.fold == Fold::kSuper) {
@@ -170,8 +170,8 @@ double product(const reference::QMatrix& w, const reference::QActivations& x, si
 TEST_SUITE_BEGIN("kernels");
 
 TEST_CASE("reference qgemm is the product of the decoded matrices") {
-  for (const char* name : {"w1_block", "w2_row", "w4m_block", "w4c_block", "w8_row", "w2m_super16",
-                           "w5m_super32", "w6_super16", "w3s_super16", "w4c_super32"}) {
+  for (const char* name : {"w1_block", "w2_row", "w4m_block", "w4c_block", "w4q_block16", "w8_row",
+                           "w2m_super16", "w5m_super32", "w6_super16", "w3s_super16", "w4c_super32"}) {
     const QGemmVariant* v = kernels::qgemm_variant(name);
     REQUIRE(v);
     for (const QShape& s : qgemm_shapes(*v)) {
@@ -181,8 +181,8 @@ TEST_CASE("reference qgemm is the product of the decoded matrices") {
         for (size_t t = 0; t < x.tokens; ++t) {
           double magnitude;
           const double want = product(w, x, r, t, &magnitude);
-          // Four roundings of each block's terms, relative to them: integer to float, scale product, two fma.
-          const double bound = 4 * double(w.n_blocks() + 1) * 0x1p-24 * magnitude;
+          // Four roundings of each scale's terms, relative to them: integer to float, scale product, two fma.
+          const double bound = 4 * double(w.n_scales() + 1) * 0x1p-24 * magnitude;
           CHECK(std::fabs(double(reference::qgemm(w, x, r, t)) - want) <= bound);
         }
       }

@@ -41,21 +41,21 @@ TEST_SUITE("kernels") {
         CHECK(layout.codes_offset == want.codes_offset);
 
         std::vector<uint8_t> got(layout.bytes());
-        const size_t n_blocks = w.n_blocks(), n_subs = w.n_subs();
+        const size_t n_scales = w.n_scales(), n_subs = w.n_subs();
         for (size_t p = 0; p < layout.n_panels; p++) {
           const size_t n = std::min<size_t>(16, rows - 16 * p);
           std::vector<uint8_t> codes(16 * w.depth), mn(16 * n_subs);
           std::vector<int8_t> sc(16 * n_subs);
-          std::vector<float> d32(16 * n_blocks), m32(16 * n_blocks);
-          std::vector<uint16_t> d16(16 * n_blocks), m16(16 * n_blocks);
+          std::vector<float> d32(16 * n_scales), m32(16 * n_scales);
+          std::vector<uint16_t> d16(16 * n_scales), m16(16 * n_scales);
           std::copy_n(w.codes.begin() + ptrdiff_t(16 * p * w.depth), n * w.depth, codes.begin());
           for (size_t i = 0; i < n * n_subs; i++) {
             sc[i] = int8_t(w.sc[16 * p * n_subs + i]);
             if (w.has_min) mn[i] = uint8_t(w.mn[16 * p * n_subs + i]);
           }
-          for (size_t i = 0; i < n * n_blocks; i++) {
-            d16[i] = f32_to_f16(d32[i] = w.d[16 * p * n_blocks + i]);
-            if (w.has_min) m16[i] = f32_to_f16(m32[i] = w.m[16 * p * n_blocks + i]);
+          for (size_t i = 0; i < n * n_scales; i++) {
+            d16[i] = f32_to_f16(d32[i] = w.d[16 * p * n_scales + i]);
+            if (w.has_min) m16[i] = f32_to_f16(m32[i] = w.m[16 * p * n_scales + i]);
           }
           const bool wide = shape.f32_scales || w.fold == Fold::kRow;
           cpu::pack_panel(layout,

@@ -58,11 +58,12 @@ Weights make_weights(Input& in, const std::string& variant) {
   const cpu::PackedLayout& l = w.layout;
   w.panels = Buffer::allocate(l.bytes());
   require(!w.panels.empty());
-  const size_t n_blocks = spec.block ? depth / spec.block : 1, n_subs = spec.sub ? depth / spec.sub : 0;
+  const size_t n_scales = spec.block ? depth / spec.scale_span() : 1;
+  const size_t n_subs = spec.sub ? depth / spec.sub : 0;
   const bool nibbles = spec.sub == 16 && spec.has_min, wide = spec.f32_scales || !spec.block;
   std::vector<uint8_t> codes(16 * depth), sub_min(16 * n_subs);
   std::vector<int8_t> sub_scale(16 * n_subs);
-  std::vector<float> d(16 * n_blocks), m(16 * n_blocks);
+  std::vector<float> d(16 * n_scales), m(16 * n_scales);
   const auto scale = [&](float& to) {  // as f16 in the lower half where the layout says so
     if (wide) {
       to = in.number();
@@ -76,7 +77,7 @@ Weights make_weights(Input& in, const std::string& variant) {
     const size_t live = std::min<size_t>(16, rows - 16 * p);
     std::fill(codes.begin(), codes.end(), 0);
     for (size_t i = 0; i < live * depth; i++) codes[i] = uint8_t(in.byte() % n_codes);
-    for (size_t i = 0; i < 16 * n_blocks; i++) scale(d[i]), scale(m[i]);
+    for (size_t i = 0; i < 16 * n_scales; i++) scale(d[i]), scale(m[i]);
     for (int8_t& s : sub_scale) s = nibbles ? int8_t(in.byte() & 15) : int8_t(in.byte());
     for (uint8_t& s : sub_min) s = nibbles ? in.byte() & 15 : in.byte();
     cpu::pack_panel(
@@ -92,8 +93,7 @@ std::vector<float> products(const Weights& w, const std::vector<float>& x, size_
   const cpu::PackedLayout& l = w.layout;
   const formats::CodeSpec& spec = l.spec;
   const size_t n_blocks = spec.block ? l.depth / spec.block : 1,
-               n_sums = spec.block ? l.depth / (spec.sub ? spec.sub : spec.block) : 1,
-               stride = l.n_chunks * 32;
+               n_sums = spec.block ? l.depth / spec.sum_span() : 1, stride = l.n_chunks * 32;
   const Buffer act = Buffer::allocate(n_tokens * round_up(stride, 64));
   std::vector<float> scale(n_tokens * n_blocks);
   std::vector<int32_t> sum(n_tokens * n_sums);

@@ -143,6 +143,7 @@ FILES = {
     # Refused.
     "refused-stq1": gguf([ARCH], [tensor("a", [4096], 42, 0), tensor("b", [4096], 42, 672)], ramp(1344)),
     "refused-tl2-or-mxfp4": one([256], 39, 160),
+    "refused-early-q1_0": gguf([ARCH], [tensor("a", [128], 40, 0), tensor("b", [128], 40, 32)], ramp(64)),
     "refused-version1": gguf([ARCH], version=1),
     "refused-big-endian": gguf([ARCH], version=3 << 24),
     "refused-split": gguf(

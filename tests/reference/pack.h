@@ -67,7 +67,8 @@ inline Packed pack(const QMatrix& w, bool f32_scales = false, size_t gap = 0) {
   const bool nibbles = w.fold == Fold::kSuper && w.has_min && w.sub == 16;
   const size_t lane16 = 16 * (f32 ? 4 : 2);  // bytes of d[16]
   const size_t subs = w.fold == Fold::kSuper ? w.block / w.sub : 0, per_sub = w.has_min && !nibbles ? 32 : 16;
-  const size_t block_bytes = lane16 * (w.has_min ? 2 : 1) + subs * per_sub;
+  const size_t scales = w.n_scales() / w.n_blocks();  // d of a block
+  const size_t block_bytes = scales * lane16 * (w.has_min ? 2 : 1) + subs * per_sub;
 
   Packed p;
   p.n_panels = (w.rows + 15) / 16;
@@ -108,7 +109,8 @@ inline Packed pack(const QMatrix& w, bool f32_scales = false, size_t gap = 0) {
     }
     for (size_t b = 0; b < w.n_blocks(); ++b) {
       uint8_t* const meta = panel + b / p.group_blocks * p.group_bytes + b % p.group_blocks * block_bytes;
-      put_scale(meta, lane, w.d[r * w.n_blocks() + b]);
+      for (size_t i = 0; i < scales; ++i)
+        put_scale(meta + i * lane16, lane, w.d[r * w.n_scales() + b * scales + i]);
       if (w.has_min) put_scale(meta + lane16, lane, w.m[r * w.n_blocks() + b]);
       for (size_t s = 0; s < subs; ++s) {
         uint8_t* const at = meta + lane16 * (w.has_min ? 2 : 1) + s * per_sub;

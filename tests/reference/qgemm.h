@@ -6,6 +6,8 @@
 //   row:   y = float(mul*dot - zero*asum) * (scale * a_scale), the product of the scales rounded first.
 //   block: acc = +0; per block in increasing order: acc = fma(float(mul*dot - zero*asum), d*a_scale, acc);
 //          with minima then acc = fma(float(asum), m*a_scale, acc).
+//          With sub-blocks each has its own d and folds by itself, in increasing order; a_scale is the
+//          block's.
 //   super: the same with integer sub-scales, sums over the sub-blocks of the block:
 //          acc = fma(float(sum of sc*(mul*dot - zero*asum)), d*a_scale, acc);
 //          with minima then acc = fma(float(-sum of mn*asum), m*a_scale, acc).
@@ -29,16 +31,17 @@ struct QMatrix {
   std::vector<uint8_t> codebook;  ///< 16 bytes, or empty.
   size_t rows = 0, depth = 0;
   size_t block = 0;            ///< Elements; block and super folds. depth % block == 0.
-  size_t sub = 0;              ///< Elements; super fold. block % sub == 0.
+  size_t sub = 0;              ///< Elements; super fold and, without minima, block fold. block % sub == 0.
   std::vector<uint8_t> codes;  ///< [rows][depth]
-  std::vector<float> d, m;     ///< [rows] (row fold, d only) or [rows][depth / block]
+  std::vector<float> d, m;     ///< [rows] (row fold, d only) or [rows][n_scales()]
   std::vector<int> sc, mn;     ///< [rows][depth / sub]
 
   int mul() const { return bits == 1 ? 2 : 1; }
   size_t n_blocks() const { return fold == Fold::kRow ? 1 : depth / block; }
   size_t n_subs() const { return fold == Fold::kSuper ? depth / sub : 0; }
+  size_t n_scales() const { return fold == Fold::kBlock && sub ? depth / sub : n_blocks(); }
   /// Elements that share one activation sum.
-  size_t sum_span() const { return fold == Fold::kRow ? depth : fold == Fold::kBlock ? block : sub; }
+  size_t sum_span() const { return fold == Fold::kRow ? depth : sub ? sub : block; }
 };
 
 struct QActivations {
@@ -75,6 +78,13 @@ inline float qgemm(const QMatrix& w, const QActivations& x, size_t r, size_t t) 
   float acc = 0;
   for (size_t b = 0; b < w.n_blocks(); ++b) {
     const size_t begin = b * w.block, end = begin + w.block;
+    const float a_scale = x.scale[t * w.n_blocks() + b];
+    if (w.fold == Fold::kBlock && w.sub) {
+      for (size_t s = begin / w.sub; s < end / w.sub; ++s)
+        acc = std::fma(to_float(integer_dot(w, codes, a, s * w.sub, (s + 1) * w.sub)),
+                       w.d[r * w.n_scales() + s] * a_scale, acc);
+      continue;
+    }
     int64_t isum = 0, min_sum = 0;
     if (w.fold == Fold::kBlock) {
       isum = integer_dot(w, codes, a, begin, end);
@@ -85,7 +95,6 @@ inline float qgemm(const QMatrix& w, const QActivations& x, size_t r, size_t t) 
         if (w.has_min) min_sum -= w.mn[r * w.n_subs() + s] * activation_sum(a, s * w.sub, (s + 1) * w.sub);
       }
     }
-    const float a_scale = x.scale[t * w.n_blocks() + b];
     acc = std::fma(to_float(isum), w.d[r * w.n_blocks() + b] * a_scale, acc);
     if (w.has_min) acc = std::fma(to_float(min_sum), w.m[r * w.n_blocks() + b] * a_scale, acc);
   }

@@ -171,6 +171,7 @@ TEST_CASE("gguf: type ids") {
   CHECK(opened_as(35, {256, 2}, 132) == "TQ2_0");
   CHECK(opened_as(36, {128, 3}, 96 + 32) == "I2_S");
   CHECK(opened_as(39, {32, 2}, 34) == "MXFP4");
+  CHECK(opened_as(40, {64, 2}, 72) == "NVFP4");
   CHECK(opened_as(41, {128, 2}, 36) == "Q1_0");
   CHECK(opened_as(142, {128, 2}, 68) == "Q2_0_G128");
 
@@ -180,7 +181,6 @@ TEST_CASE("gguf: type ids") {
     check_fails(with_tensor({"t", {256}, type, zeros(512), {}, {}, {}}), Code::kUnsupported, all);
   };
   refused(38, {"TL1", "I2_S"});
-  refused(40, {"NVFP4"});
   refused(43, {"STQ1_0"});
   refused(135, {"ik_llama.cpp"});
   for (const int32_t type :
@@ -194,6 +194,38 @@ TEST_CASE("gguf: id 39 with less space than MXFP4 takes is TL2") {
   b.tensor("t0", {256, 3}, 39, zeros(3 * 56));  // 1.75 bits
   b.tensor("t1", {256, 3}, 39, zeros(3 * 136));
   check_fails(b, Code::kUnsupported, {"'t0' of type id 39", "TL2", "MXFP4", "I2_S"});
+}
+
+TEST_CASE("gguf: id 40 is NVFP4, unless a tensor has just the space of Q1_0 with groups of 32") {
+  constexpr size_t kNvfp4 = 4096 / 64 * 36, kEarly = 4096 / 32 * 6;
+  const auto file = [](int64_t elements, std::initializer_list<size_t> sizes) {
+    GgufBuilder b;
+    int i = 0;
+    for (const size_t bytes : sizes) b.tensor("t" + std::to_string(i++), {elements}, 40, zeros(bytes));
+    return b;
+  };
+  const auto is_nvfp4 = [](const GgufBuilder& b) {
+    const Opened o = open_image(b.build());
+    INFO(o.file.status().message());
+    REQUIRE(o.file.ok());
+    for (const GgufTensor& t : o.file.value().tensors()) CHECK(t.format == "NVFP4");
+    return true;
+  };
+  CHECK(is_nvfp4(file(4096, {kNvfp4})));
+  CHECK(is_nvfp4(file(4096, {kNvfp4, kNvfp4})));
+  CHECK(is_nvfp4(file(4096, {kNvfp4, kNvfp4 + 100})));
+  CHECK(is_nvfp4(file(64, {36, 36})));
+  const std::vector<std::string> early = {"'t0' of type id 40", "Q1_0 with groups of 32", "another file"};
+  check_fails(file(4096, {kEarly, kEarly}), Code::kUnsupported, early);
+  check_fails(file(4096, {kEarly}), Code::kUnsupported, early);
+  check_fails(file(96, {18, 18}), Code::kUnsupported, early);  // rows that NVFP4 cannot have
+  // Neither: what llama.cpp would say.
+  check_fails(file(4096, {kNvfp4 - 64, kNvfp4}), Code::kCorrupt, {"'t0'", "2304 bytes (NVFP4)"});
+  check_fails(file(96, {64, 64}), Code::kCorrupt, {"'t0'", "a multiple of 64 (NVFP4)"});
+  // Padded so far that both sizes fit: llama.cpp's meaning.
+  GgufBuilder wide = GgufBuilder().u32("general.alignment", 128).tensor("t", {64}, 40, zeros(36));
+  wide.alignment = 128;
+  CHECK(is_nvfp4(wide.tensor("u", {64}, 40, zeros(36))));
 }
 
 TEST_CASE("gguf: id 42 is decided by the sizes of all its tensors") {

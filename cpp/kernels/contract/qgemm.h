@@ -20,12 +20,13 @@
 //   no multiple of 80 are 1 to 4 lines with a zero fifth digit.
 //   Scales ("meta"); with f32_scales d and m are f32[16] instead of f16[16]:
 //     row fold: f32[16].
-//     block fold: per block f16 d[16], then f16 m[16] if has_min.
-//     super fold: per block f16 d[16], f16 m[16] if has_min, then for each sub-block of the block i8 sc[16],
-//     u8 mn[16] if has_min; except sub 16 with min (Q2_K): one u8[16], sc in the low nibble, mn in the high.
+//     block fold: per block f16 d[16], then f16 m[16] if has_min; with sub 16 per block f16 d[16] for its
+//     first 16 k, then for its second ... super fold: per block f16 d[16], f16 m[16] if has_min, then for
+//     each sub-block of the block i8 sc[16], u8 mn[16] if has_min; except sub 16 with min (Q2_K): one u8[16],
+//     sc in the low nibble, mn in the high.
 //
 // Activations: int8 rows, padded with zeros to a multiple of 32; a_scale per token (row fold) or per token
-// and block; a_sum per token (row), per block (block), or per sub-block (super).
+// and block; a_sum per token (row), per block (block), or per sub-block (super, and block with sub 16).
 // Bounds: |code| * 128 * depth < 2^31, checked by the caller.
 #pragma once
 
@@ -40,7 +41,7 @@ namespace sterna::kernels {
 struct QGemmVariant {
   int bits;
   Fold fold;
-  int sub = 0;  ///< kSuper: 16 or 32; else 0.
+  int sub = 0;  ///< kSuper: 16 or 32; kBlock: 16 if d is per 16, not per block; else 0.
   bool has_min = false;
   int codebook = 0;    ///< Codes pass through a 16-byte table (3 or 4 bits) of bytes up to this; 0: none.
   bool trits = false;  ///< Ternary codes, five in a byte.

@@ -18,6 +18,9 @@ inline F load_scale(const uint8_t* p, bool f32) {
   return f32 ? F::load(reinterpret_cast<const float*>(p)) : F::load_f16(reinterpret_cast<const uint16_t*>(p));
 }
 
+/// The block fold with a scale per half of a chunk.
+constexpr bool has_half_scales(QGemmVariant w) { return w.fold == Fold::kBlock && w.sub == 16; }
+
 /// The scale and the minimum of a block; the minimum is zero where there is none.
 struct Scales {
   F d, m;
@@ -32,7 +35,7 @@ inline Scales load_scales(const uint8_t* meta, size_t scale_bytes) {
 /// The row fold of a row's sum.
 inline F fold_row(I sum, F scale, float a_scale) { return to_float(sum) * (scale * F::set1(a_scale)); }
 
-/// What the block and super folds add to y for a block's sum without minima.
+/// What the block and super folds add to y for the sum that shares a scale, without minima.
 inline F fold_sum(F y, I sum, F d, F a_scale) { return fma(to_float(sum), d * a_scale, y); }
 
 /// The same with minima, if there are: what they are multiplied with is the sum of the block's activations

@@ -9,13 +9,11 @@
 #pragma once
 
 #include "kernels/generic/fold.inl.h"
+#include "kernels/generic/unpack.inl.h"
 
 namespace {
 namespace qgemm {
 
-#ifndef STERNA_INLINE  // forced: what works on a tile has to find all of it in registers
-#define STERNA_INLINE inline __attribute__((always_inline))
-#endif
 constexpr int kPrefetchBytes = 2048;
 
 /// How far ahead of its codes a tile prefetches, bytes; 0: not at all. Measured on Zen 4, where the
@@ -30,46 +28,6 @@ constexpr int prefetch_bytes() {
 
 /// Largest unpacked code, for dot4's choice of intermediate width.
 constexpr int max_code(QGemmVariant w) { return w.codebook ? w.codebook : (1 << w.bits) - 1; }
-
-/// Puts bit 4h + i of `line` into bit `to` of quad i. Forced inline, as others here that GCC 12 else calls
-/// from the inner loop, with all operands in memory.
-template <int to>
-STERNA_INLINE void add_bit(B line, int h, B q[4]) {
-  if (h == 0) {
-    q[0] = q[0] | move_bits<0, 1, to>(line), q[1] = q[1] | move_bits<1, 1, to>(line);
-    q[2] = q[2] | move_bits<2, 1, to>(line), q[3] = q[3] | move_bits<3, 1, to>(line);
-  } else {
-    q[0] = q[0] | move_bits<4, 1, to>(line), q[1] = q[1] | move_bits<5, 1, to>(line);
-    q[2] = q[2] | move_bits<6, 1, to>(line), q[3] = q[3] | move_bits<7, 1, to>(line);
-  }
-}
-
-/// The four quads of half `h` (16 k) of a chunk; layout in contract/qgemm.h.
-template <int bits>
-STERNA_INLINE void unpack(const uint8_t* chunk, int h, B q[4]) {
-  const auto line = [&](int i) { return B::load(chunk + 64 * i); };
-  if constexpr (bits == 1) {
-    q[0] = q[1] = q[2] = q[3] = B::zero();
-    add_bit<0>(line(0), h, q);
-  } else if constexpr (bits == 2 || bits == 3) {
-    const B l = line(h);
-    q[0] = move_bits<0, 2, 0>(l), q[1] = move_bits<2, 2, 0>(l), q[2] = move_bits<4, 2, 0>(l),
-    q[3] = move_bits<6, 2, 0>(l);
-    if constexpr (bits == 3) add_bit<2>(line(2), h, q);
-  } else if constexpr (bits == 8) {
-    for (int i = 0; i < 4; i++) q[i] = line(4 * h + i);
-  } else {
-    const B l0 = line(2 * h), l1 = line(2 * h + 1);
-    q[0] = move_bits<0, 4, 0>(l0), q[1] = move_bits<4, 4, 0>(l0), q[2] = move_bits<0, 4, 0>(l1),
-    q[3] = move_bits<4, 4, 0>(l1);
-    if constexpr (bits == 5) add_bit<4>(line(4), h, q);
-    if constexpr (bits == 6) {
-      const B b = line(4 + h);
-      q[0] = q[0] | move_bits<0, 2, 4>(b), q[1] = q[1] | move_bits<2, 2, 4>(b);
-      q[2] = q[2] | move_bits<4, 2, 4>(b), q[3] = q[3] | move_bits<6, 2, 4>(b);
-    }
-  }
-}
 
 /// Where the scales (`bytes` a block) and the codes (`bytes` a block) of block b lie in a panel.
 inline size_t meta_of_block(const QGemmArgs& g, size_t b, size_t bytes) {
@@ -223,6 +181,16 @@ struct Tile {
             scaled<kMul>(sum_of_planes<w, L>(acc[n][p])) - I::set1(zero * a_sum[n * g.a_sum_stride + b]);
   }
 
+  /// The sums of half `h` of a chunk, whose activations' sum is number `at`.
+  STERNA_INLINE void sum_half(int h, size_t at, I (*sum)[P][L]) const {
+    static_assert(L == 1 && kMul == 1);
+#pragma GCC unroll 16
+    for (int n = 0; n < N; n++)
+#pragma GCC unroll 4
+      for (int p = 0; p < P; p++) sum[n][p][0] = I::set1(-zero * a_sum[n * g.a_sum_stride + at]);
+    add_half<w, P, N>(g, codes, to_next, act, h, table, sum);
+  }
+
   /// Adds sub-block `sub` of a block, of codes summed in acc, to sum and mins (sum of mn * asum, with minima
   /// only); its scales are at `meta`, its activations' sum is number `at`.
   STERNA_INLINE void scale_sub(const uint8_t* meta, size_t at, I (*acc)[P][L], I (*sum)[P], I (*mins)[P]) {
@@ -289,7 +257,38 @@ STERNA_INLINE void fold_rows(Tile<w, P, N>& t, F (*y)[P]) {
   }
 }
 
-/// A tile with the block or super fold.
+/// A tile with the block fold and a scale per half chunk; a block's scales are a multiple of 64 bytes, and so
+/// it is a group.
+template <QGemmVariant w, int P, int N>
+STERNA_INLINE void fold_halves(Tile<w, P, N>& t, F (*y)[P]) {
+  static_assert(w.sub == 16 && !w.has_min);
+  const QGemmArgs& g = t.g;
+  const size_t scale_bytes = g.f32_scales ? 64 : 32, n_blocks = g.n_chunks / g.block_chunks;
+  const uint8_t* meta = t.base;
+  for (int p = 0; p < P; p++)
+    for (int n = 0; n < N; n++) y[n][p] = F::zero();
+  for (size_t b = 0, half = 0; b < n_blocks; b++) {
+    if (b > 0) meta = t.next_group(g.block_chunks * 64 * w.bits);
+    for (size_t c = 0; c < g.block_chunks; c++) {
+#pragma GCC unroll 2
+      for (int h = 0; h < 2; h++, half++, meta += scale_bytes) {
+        I sum[N][P][1];
+        t.sum_half(h, half, sum);
+#pragma GCC unroll 4
+        for (int p = 0; p < P; p++) {
+          const F d = load_scale(meta + p * t.to_next, scale_bytes == 64);
+#pragma GCC unroll 16
+          for (int n = 0; n < N; n++)
+            y[n][p] = fold_sum(y[n][p], sum[n][p][0], d, F::set1(t.a_scale[n * g.a_scale_stride + b]));
+        }
+      }
+      t.prefetch(t.codes);
+      t.codes += 64 * w.bits, t.act += 32;
+    }
+  }
+}
+
+/// A tile with the block fold, a scale per block, or the super fold.
 template <QGemmVariant w, int P, int N>
 STERNA_INLINE void fold_blocks(Tile<w, P, N>& t, F (*y)[P]) {
   const QGemmArgs& g = t.g;
@@ -327,6 +326,8 @@ inline void tile(const QGemmArgs& g, size_t panel, size_t step, size_t token) {
   F y[N][P];
   if constexpr (w.fold == Fold::kRow)
     fold_rows(t, y);
+  else if constexpr (has_half_scales(w))
+    fold_halves(t, y);
   else
     fold_blocks(t, y);
   for (int p = 0; p < P; p++)

@@ -61,6 +61,22 @@ inline void load_subs(const uint8_t* p, size_t n_subs, SubScales& to) {
   }
 }
 
+/// A tile of a block whose halves of chunks have a scale each.
+template <QGemmVariant w, int T>
+STERNA_INLINE void unpacked_halves(const QGemmArgs& g, const uint8_t* bytes, const uint8_t* meta,
+                                   const int8_t* act, const int32_t* sums, const float* a_scale, int32_t zero,
+                                   const Pair& one, F y[T]) {
+  for (size_t s = 0; s < 2 * g.block_chunks; s++) {
+    I acc[T];
+    for (int i = 0; i < T; i++) acc[i] = I::set1(-zero * sums[size_t(i) * g.a_sum_stride + s]);
+    dot_quads<max_code(w), T, 4>(acc, bytes + s * 256, 4, act + s * 16, g.act_stride, one);
+    const F d = load_scale(meta + s * (g.f32_scales ? 64 : 32), g.f32_scales);
+#pragma GCC unroll 8
+    for (int i = 0; i < T; i++)
+      y[i] = fold_sum(y[i], acc[i], d, F::set1(a_scale[size_t(i) * g.a_scale_stride]));
+  }
+}
+
 template <QGemmVariant w>
 inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t n_tokens) {
   alignas(64) uint8_t bytes[kSpanChunks * 8 * 64];
@@ -97,6 +113,7 @@ inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t
     const size_t code_bytes = g.block_chunks * 64 * w.bits;
     size_t n_subs = 1, meta_bytes = scale_bytes * (w.has_min ? 2 : 1);
     if constexpr (w.fold == Fold::kSuper) n_subs = depth / w.sub, meta_bytes += n_subs * kSubBytes<w>;
+    if constexpr (has_half_scales(w)) n_subs = depth / w.sub, meta_bytes *= n_subs;
     const size_t n_blocks = g.n_chunks / g.block_chunks, per_span = kSpanChunks / g.block_chunks;
     F y[kPassTokens];
     SubScales sub;
@@ -110,6 +127,14 @@ inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t
                            bytes + i * depth * 16);
       }
       const uint8_t* const meta = base + meta_of_block(g, b, meta_bytes);
+      if constexpr (has_half_scales(w)) {
+        for_tiles<kTokenTile>(n_tokens, [&]<int T>(size_t t) {
+          unpacked_halves<w, T>(g, bytes + in_span * depth * 16, meta, act + t * g.act_stride + b * depth,
+                                a_sum + t * g.a_sum_stride + b * n_subs, a_scale + t * g.a_scale_stride + b,
+                                zero, one, y + t);
+        });
+        continue;
+      }
       const Scales scale = load_scales<w>(meta, scale_bytes);
       if constexpr (w.fold == Fold::kSuper)
         load_subs<w>(meta + scale_bytes * (w.has_min ? 2 : 1), n_subs, sub);

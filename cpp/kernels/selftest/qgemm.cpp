@@ -9,6 +9,7 @@ namespace sterna::kernels::selftest {
 namespace {
 
 size_t n_blocks(const formats::CodeSpec& s) { return s.block ? kDepth / s.block : 1; }
+size_t n_scales(const formats::CodeSpec& s) { return s.block ? kDepth / s.scale_span() : 1; }
 size_t n_subs(const formats::CodeSpec& s) { return s.sub ? kDepth / s.sub : n_blocks(s); }
 
 /// Arbitrary codes and scales, packed.
@@ -19,7 +20,7 @@ std::vector<Line> pack(const cpu::PackedLayout& l, Random& r) {
     auto codes = bytes<uint8_t>(r, 16 * kDepth, (1 << s.bits) - 1);
     for (uint8_t& c : codes)
       if (s.ternary && c == 3) c = 1;
-    const auto d = halves(r, 16 * n_blocks(s)), m = halves(r, 16 * n_blocks(s));
+    const auto d = halves(r, 16 * n_scales(s)), m = halves(r, 16 * n_scales(s));
     const auto row_scales = floats(r, 16);
     const auto sc = bytes<int8_t>(r, 16 * n_subs(s), s.has_min ? 15 : 127);
     const auto mn = bytes<uint8_t>(r, 16 * n_subs(s), 15);

@@ -119,16 +119,15 @@ class Decoder::Load {
 
   /// Tensors with no place in the graph change the result, so they are refused. Left out are those that hold
   /// nothing new: the rotary factors again, frequencies that follow from the metadata, the constant of a
-  /// mask, and scales for activations of other kinds than ours.
+  /// mask; and, without a warning, the scales for activations of other kinds than ours, one for each matrix.
   Status refuse_leftovers() {
     const GgufTensor* factors = loader_.file().find_tensor("rope_freqs.weight");
     for (const GgufTensor& t : loader_.file().tensors()) {
       const bool of_embedding = t.name == "token_embd.bias" || t.name == "token_embd.scale";
-      if (loader_.used(t.name) && !of_embedding) continue;
+      if ((loader_.used(t.name) && !of_embedding) || t.name.ends_with(".input_scale")) continue;
       const bool again = t.name.ends_with(".rope_freqs.weight") && factors && t.format == factors->format &&
                          t.shape == factors->shape && std::memcmp(t.data, factors->data, t.bytes) == 0;
-      constexpr const char* kNothingNew[] = {".input_scale", ".attn_rot_embd", ".attn_rot_embd.weight",
-                                             ".masked_bias"};
+      constexpr const char* kNothingNew[] = {".attn_rot_embd", ".attn_rot_embd.weight", ".masked_bias"};
       if (!again && std::none_of(std::begin(kNothingNew), std::end(kNothingNew),
                                  [&](const char* end) { return t.name.ends_with(end); }))
         return loader_.error(t.name, "has no place in the graph of this architecture", Code::kUnsupported);

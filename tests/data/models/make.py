@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import reference
-from make_model import GgufWriter, Shape, build_model, llama3_tokenizer, qwen_tokenizer
+from make_model import FORMATS, GgufWriter, Shape, Tensor, build_model, llama3_tokenizer, qwen_tokenizer
 
 HERE = Path(__file__).resolve().parent
 N_VOCAB = 320
@@ -88,6 +88,11 @@ MODELS = {
          ["IQ1_S", "IQ4_XS", "MXFP4", "IQ2_XXS", "IQ1_M", "IQ3_XXS", "IQ2_S"]],
         "IQ3_S", None,
     ),
+    "mini-llama-nvfp4": (
+        Shape(arch="llama", n_ff=64, head_dim=32, rope_base=1e4,
+              **(SMALL | {"n_embd": 64, "n_head": 2, "n_head_kv": 1})),
+        llama3, [["NVFP4"] * 7] * 2, "NVFP4", None,
+    ),
     "mini-qwen2-q8_0": (
         Shape(arch="qwen2", n_ff=160, head_dim=32, rope_base=1e6, **SMALL),
         qwen, [["Q8_0"] * 7] * 2, "Q8_0", None,
@@ -158,6 +163,18 @@ MODELS = {
 }  # fmt: skip
 
 
+def add_scales(w: GgufWriter) -> None:
+    """What files of NVFP4 have beside each matrix: the rest of its scale, and one that only GPUs need."""
+    for t in list(w.tensors):
+        if t.type_id == FORMATS["NVFP4"].type_id and t.name.startswith("blk."):
+            for kind, value in (("scale", 0.5 + len(w.tensors) / 64), ("input_scale", 0.01)):
+                data = np.array([value], "<f4")
+                name = t.name.removesuffix("weight") + kind
+                w.tensors.append(
+                    Tensor(name, (1,), FORMATS["F32"].type_id, 4, lambda data=data: iter([data]))
+                )
+
+
 def make(name: str) -> None:
     shape, tokenizer, layers, embedding, output = MODELS[name]
 
@@ -170,6 +187,7 @@ def make(name: str) -> None:
 
     w = GgufWriter()
     build_model(w, shape, name, format_of, seed=1)
+    add_scales(w)
     tokenizer(w)
     path = HERE / f"{name}.gguf"
     w.write(str(path))

@@ -127,6 +127,7 @@ DECODERS = {
     "IQ4_NL": lambda b: f16(b, 0) * IQ4_VALUES[nibbles(b[:, 2:])],
     **{n: of_gguf(n) for n in ("IQ4_XS", "IQ3_S", "IQ3_XXS", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S")},
     "MXFP4": of_gguf("MXFP4"),
+    "NVFP4": of_gguf("NVFP4"),
     "TQ1_0": decode_tq1_0,
     "TQ2_0": lambda b: f16(b, 64) * (strided(b[:, :64], 2, 32) - 1),
     "I2_S": lambda b: strided(b, 2, 32).reshape(-1, 4, 32)[:, ::-1].reshape(len(b), -1) - 1.0,
@@ -197,7 +198,7 @@ class Model:
         ):  # trained so: int8 activations per token
             s = 127 / np.maximum(1e-5, np.abs(x).max(-1, keepdims=True))
             x = np.rint(x * s) / s
-        return x @ w.T + self.weights.get(name + ".bias", 0.0)
+        return x @ w.T * self.weights.get(name + ".scale", 1.0) + self.weights.get(name + ".bias", 0.0)
 
     def capped(self, x: np.ndarray, name: str) -> np.ndarray:
         cap = self.key(name, 0)

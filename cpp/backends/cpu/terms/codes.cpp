@@ -22,7 +22,7 @@ class Codes : public Term {
     why = std::to_string(s.bits) + "-bit codes, " +
           (s.fold == Fold::kRow ? std::string("one scale a row") : "scales per " + std::to_string(s.block)) +
           "; packed in panels of 16 rows; choice " + choice.why;
-    spec_ = {s.block, size_t(s.fold == Fold::kSuper ? s.sub : s.block), s.act_floor, act_bits};
+    spec_ = {s.block, s.sum_span(), s.act_floor, act_bits};
     for (size_t i = 0; i < kTokenCases; i++) {
       kernels_[i] = kernels::as<kernels::QGemmFn>(*choice.kernel[i]);
       looks_up_[i] = kernels::looks_up(*choice.kernel[i]);
@@ -89,9 +89,9 @@ class PanelScratch {
  public:
   PanelScratch(const formats::CodeSpec& s, size_t depth, size_t more)
       : depth_(depth),
-        n_blocks_(s.block ? depth / s.block : 0),
+        n_scales_(s.block ? depth / s.scale_span() : 0),
         n_subs_(s.sub ? depth / s.sub : 0),
-        panel_(round_up(16 * (depth + 4 * n_blocks_ + 2 * n_subs_), 64)),
+        panel_(round_up(16 * (depth + 4 * n_scales_ + 2 * n_subs_), 64)),
         buffer_(Buffer::allocate(panel_ + more)) {}
   bool empty() const { return buffer_.empty(); }
   void clear() { std::memset(buffer_.data(), 0, panel_); }
@@ -99,24 +99,24 @@ class PanelScratch {
   formats::RowCodes row(size_t r) const {
     uint8_t* const codes = buffer_.data();
     auto* const d = reinterpret_cast<uint16_t*>(codes + 16 * depth_);
-    uint16_t* const m = d + 16 * n_blocks_;
-    auto* const sub_scale = reinterpret_cast<int8_t*>(m + 16 * n_blocks_);
+    uint16_t* const m = d + 16 * n_scales_;
+    auto* const sub_scale = reinterpret_cast<int8_t*>(m + 16 * n_scales_);
     auto* const sub_min = reinterpret_cast<uint8_t*>(sub_scale + 16 * n_subs_);
     auto* const d32 = reinterpret_cast<float*>(d);  // instead of d and m
-    return {codes + r * depth_,      d + r * n_blocks_,     m + r * n_blocks_,
-            sub_scale + r * n_subs_, sub_min + r * n_subs_, d32 + r * n_blocks_};
+    return {codes + r * depth_,      d + r * n_scales_,     m + r * n_scales_,
+            sub_scale + r * n_subs_, sub_min + r * n_subs_, d32 + r * n_scales_};
   }
   /// What the packing reads as d.
   const void* scales(const formats::CodeSpec& s) const {
     return s.f32_scales ? static_cast<const void*>(row(0).d32) : row(0).d;
   }
   bool finite(const formats::CodeSpec& s) const {
-    if (s.f32_scales) return finite_f32(row(0).d32, 16 * n_blocks_);
-    return finite_f16(row(0).d, 16 * n_blocks_) && (!s.has_min || finite_f16(row(0).m, 16 * n_blocks_));
+    if (s.f32_scales) return finite_f32(row(0).d32, 16 * n_scales_);
+    return finite_f16(row(0).d, 16 * n_scales_) && (!s.has_min || finite_f16(row(0).m, 16 * n_scales_));
   }
 
  private:
-  size_t depth_, n_blocks_, n_subs_, panel_;
+  size_t depth_, n_scales_, n_subs_, panel_;
   Buffer buffer_;
 };
 
