@@ -442,6 +442,7 @@ def build_model(
     q, kv = s.n_head * s.head_dim, s.n_head_kv * s.head_dim
     norms_behind_only, norms_behind = ("exaone4", "olmo2"), ("gemma2", "gemma3", "exaone4", "olmo2")
     added = residual_rms(s, top_logit) if top_logit else 1.0
+    behind = added * (math.sqrt(s.n_embd) if top_logit and a.startswith("gemma") else 1.0)
     matrix("token_embd.weight", s.n_embd, s.n_vocab, rms=EMBEDDING_RMS)
     for i in range(s.n_layer):
         b = f"blk.{i}."
@@ -458,7 +459,7 @@ def build_model(
             vector(b + "attn_sub_norm.weight", q)
         matrix(b + "attn_output.weight", q, s.n_embd, rms=added * q**-0.5)
         if a in norms_behind:
-            vector(b + "post_attention_norm.weight", s.n_embd)
+            vector(b + "post_attention_norm.weight", s.n_embd, behind)
         if a not in norms_behind_only:
             vector(b + "ffn_norm.weight", s.n_embd)
         kind, n = ("_exps", s.n_expert) if s.n_expert else ("", 0)
@@ -471,7 +472,7 @@ def build_model(
             vector(b + "ffn_sub_norm.weight", s.n_ff)
         matrix(f"{b}ffn_down{kind}.weight", s.n_ff, s.n_embd, rms=added * s.n_ff**-0.5, n=n)
         if a in norms_behind:
-            vector(b + "post_ffw_norm.weight", s.n_embd)
+            vector(b + "post_ffw_norm.weight", s.n_embd, behind)
     if a == "phi3":
         vector("rope_factors_short.weight", (s.n_rot or s.head_dim) // 2, mean=1.5)
         vector("rope_factors_long.weight", (s.n_rot or s.head_dim) // 2, mean=3.0)
@@ -502,6 +503,12 @@ PRESETS = {
         Shape("qwen3moe", 48, 2048, 768, 32, 4, 128, 151936, 32768, 1e6, 1e-6, False, 128, 8),
         "Q4_0",
         None,
+        qwen_tokenizer,
+    ),
+    "gemma3-1b": Preset(
+        Shape("gemma3", 26, 1152, 6912, 4, 1, 256, 262144, 32768, 1e6, 1e-6, window=512),
+        "Q4_0",
+        "Q8_0",
         qwen_tokenizer,
     ),
 }
