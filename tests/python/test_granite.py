@@ -68,10 +68,12 @@ def test_logits_are_divided(tmp_path: Path) -> None:
 
 
 def test_what_blocks_add_is_scaled(tmp_path: Path) -> None:
-    """An embedding twice as large with blocks that add twice as much is the same before the last norm."""
+    """An embedding twice as large is the same as blocks that add half as much, but for what the norms' eps
+    and the rounding of activations make of it (1.8 % of the logits' deviation; neither alone: 9 % and more)."""
     want = logits(dense().set_f32("granite.residual_scale", 0.5), tmp_path)
-    twice = dense().set_f32("granite.embedding_scale", 2)
-    np.testing.assert_allclose(logits(twice, tmp_path), want, atol=2e-3 * want.std())
+    twice = logits(dense().set_f32("granite.embedding_scale", 2), tmp_path)
+    assert np.sqrt(((twice - want) ** 2).mean()) < 0.03 * want.std()
+    assert np.sqrt(((logits(dense(), tmp_path) - want) ** 2).mean()) > 0.06 * want.std()
 
 
 @pytest.mark.parametrize("arch", ["granite", "granitemoe"])
