@@ -100,12 +100,14 @@ def test_what_is_not_implemented(tmp_path: Path) -> None:
 
 
 def test_rotary_positions_are_there_unless_the_file_says_not(tmp_path: Path) -> None:
-    key = "granitemoe.rope.scaling.finetuned"
-    rotated, free = (mini().set(key, BOOL, struct.pack("<?", x)) for x in (True, False))
-    assert logits(rotated, tmp_path).tobytes() == logits(mini(), tmp_path).tobytes()
+    key = "rope.scaling.finetuned"
+    rotated, free = (dense().set(f"granite.{key}", BOOL, struct.pack("<?", x)) for x in (True, False))
+    assert logits(rotated, tmp_path).tobytes() == logits(dense(), tmp_path).tobytes()
     want = logits(free, tmp_path)
-    assert want.tobytes() != logits(mini(), tmp_path).tobytes()
-    assert logits(free.set_f32("granitemoe.rope.freq_base", 500), tmp_path).tobytes() == want.tobytes()
+    assert want.tobytes() != logits(dense(), tmp_path).tobytes()
+    assert logits(free.set_f32("granite.rope.freq_base", 500), tmp_path).tobytes() == want.tobytes()
+    experts = mini().set(f"granitemoe.{key}", BOOL, struct.pack("<?", False))  # there it means nothing
+    assert logits(experts, tmp_path).tobytes() == logits(mini(), tmp_path).tobytes()
 
 
 def test_info(tmp_path: Path) -> None:

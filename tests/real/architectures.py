@@ -72,7 +72,8 @@ ARCHITECTURES = {
     "granite": Graph(SCALES),
     "granite, plain": Graph({"logit_scale": 1.0}),
     "granitemoe": Graph(SCALES | EXPERTS),
-    "granitemoe, unrotated": Graph(SCALES | EXPERTS | {"rope.scaling.finetuned": False}),
+    "granite, unrotated": Graph(SCALES | {"rope.scaling.finetuned": False}),
+    "granitemoe, finetuned": Graph(SCALES | EXPERTS | {"rope.scaling.finetuned": False}),
     "gemma3, capped": Graph(
         WINDOW | {"final_logit_softcapping": 0.3}, qk_norms="heads", post_norms=True, tied=True
     ),

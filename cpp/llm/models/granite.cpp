@@ -13,8 +13,8 @@ Status configure_granite(const GgufFile& file, const SpecOptions&, DecoderSpec& 
   STERNA_RETURN_IF_ERROR(r.factor("embedding_scale", &spec.embedding_scale));
   STERNA_RETURN_IF_ERROR(r.factor("residual_scale", &spec.residual_scale));
   STERNA_RETURN_IF_ERROR(r.factor("logit_scale", &spec.logit_scale));
-  // In these files the key says whether there are rotary positions at all.
-  STERNA_ASSIGN(const bool rotary, file.get_bool(r.key("rope.scaling.finetuned"), true));
+  // In files of granite, not of granitemoe, the key says whether there are rotary positions at all.
+  STERNA_ASSIGN(const bool rotary, file.get_bool("granite.rope.scaling.finetuned", true));
   if (!rotary) spec.rotated.assign(spec.n_layer, false);
   STERNA_ASSIGN(const uint64_t n_experts, file.get_uint(r.key("expert_count"), 0));
   return n_experts ? read_experts(file, spec) : Status();
