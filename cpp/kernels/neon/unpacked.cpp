@@ -59,7 +59,7 @@ inline void dot_quads(I acc[T], const uint8_t* codes, size_t n_quads, const int8
 #pragma GCC unroll 4
       for (int r = 0; r < 4; r++) add(t, r, s[t][2 * r], s[t][2 * r + 1]);
   } else {
-    constexpr size_t most = max_quads(max_code) / granule * granule;
+    constexpr size_t fit = max_quads(max_code), most = fit < granule ? fit : fit / granule * granule;
     static_assert(most > 0);
     for (size_t from = 0; from < n_quads; from += most) {
       const size_t to = n_quads - from < most ? n_quads : from + most;
