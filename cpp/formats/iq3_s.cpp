@@ -2,8 +2,8 @@
 // 32, its f16 factor per 256; 3.44 bits per weight. Files named IQ3_M, too.
 //
 // Layout  110 bytes per 256 elements: d f16 [0], index[64] [2], high[8] [66], signs[32] [74], scales[4]
-// [106]. Order   4 elements j (0..7) of 32 elements s: magnitudes kGridIq3S[index[8s + j] + 256 * bit j of
-// high[s]].
+//         [106].
+// Order   4 elements j (0..7) of 32 elements s: magnitudes kGridIq3S[index[8s + j] + 256 * bit j of high[s]].
 //         The sign of element e is bit e % 8 of signs[e / 8]. sc[s] = 2n + 1, n nibble s of scales (the low
 //         nibble first).
 // Value   d * sc * g, g = +- 1, 3, 5, 7, 9, 11, 13 or 15; here the number of g is the code.
