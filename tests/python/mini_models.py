@@ -9,16 +9,19 @@ import sterna
 from conftest import MODELS
 from gguf_writer import ARRAY, BOOL, STRING, Gguf, string
 
-IDS = [int(i) for i in np.random.default_rng(3).integers(3, 300, 60)]  # longer than windows, original contexts
+IDS = [
+    int(i) for i in np.random.default_rng(3).integers(3, 300, 60)
+]  # longer than windows, original contexts
 
 
 class Mini:
-    def __init__(self, arch: str):
-        self.arch = arch
+    def __init__(self, arch: str, file: str | None = None):
+        """`file`: the model's name, if that is not its architecture's."""
+        self.arch, self.name = arch, file or arch
 
     def file(self, **keys: float | int | str | list[bool]) -> Gguf:
         """With these keys, written with __ for a dot."""
-        file = Gguf.read(MODELS / f"mini-{self.arch}.gguf")
+        file = Gguf.read(MODELS / f"mini-{self.name}.gguf")
         for name, value in keys.items():
             self.set(file, name.replace("__", "."), value)
         return file

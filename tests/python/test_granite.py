@@ -8,40 +8,16 @@ import pytest
 import sterna
 from conftest import MODELS
 from gguf_writer import BOOL, STRING, U32, Gguf, string
+from mini_models import Mini, load, logits
 
-IDS = [1, 300, 270, 265, 290, 30]
+mini = Mini("granitemoe").file
 SCALES = ("embedding_scale", "residual_scale", "attention.scale", "logit_scale")
-
-
-def mini() -> Gguf:
-    return Gguf.read(MODELS / "mini-granitemoe.gguf")
-
-
-def as_architecture(file: Gguf, name: str) -> Gguf:
-    """The file with its keys renamed."""
-    old = next(v[8:].decode() for k, _, v in file.keys if k == "general.architecture")
-    keys = [
-        (k.replace(old + ".", name + ".") if k.startswith(old + ".") else k, t, v) for k, t, v in file.keys
-    ]
-    file.keys = keys
-    return file.set("general.architecture", STRING, string(name))
 
 
 def dense() -> Gguf:
     """A llama by another name."""
-    return as_architecture(Gguf.read(MODELS / "mini-spm.gguf"), "granite")
-
-
-def load(file: Gguf, tmp_path: Path) -> sterna.Model:
-    path = tmp_path / "model.gguf"
-    path.write_bytes(file.build())
-    return sterna.load(path, n_ctx=64)
-
-
-def logits(file: Gguf, tmp_path: Path) -> np.ndarray:
-    with load(file, tmp_path) as model:
-        assert not any("is not" in w for w in model.info.warnings)
-        return model.forward(IDS)
+    spm = Mini("llama", "spm")
+    return spm.as_arch(spm.file(), "granite")
 
 
 def test_without_scales_it_is_a_llama(tmp_path: Path) -> None:
