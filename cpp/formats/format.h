@@ -10,6 +10,14 @@
 
 namespace sterna::formats {
 
+/// A table of patterns, of the codes of 8 elements at once but their signs. The packing `grid` stores their
+/// numbers.
+struct Grid {
+  uint16_t size;              ///< Patterns; at most 1024.
+  const uint16_t* patterns;   ///< [size], no two equal; element j's code, 0, 1 or 2, in bits 2j and 2j + 1.
+  const uint8_t* magnitudes;  ///< [size][8]: |codebook[code] - zero|.
+};
+
 /// The shape of a format's codes; everything a kernel is chosen by.
 struct CodeSpec {
   Fold fold = Fold::kFloat;
@@ -24,6 +32,9 @@ struct CodeSpec {
   /// zero, which is 128, 64, 32 or 16: the smaller they are, the fewer instructions kernels without 8-bit
   /// products need.
   const uint8_t* codebook = nullptr;
+  /// Null, or: each 8 codes (3 bits) are a pattern of this with signs, their highest bits; sub-scales are 1,
+  /// 3, 5 .. 31.
+  const Grid* grid = nullptr;
   bool f32_scales = false;  ///< d and m are f32 instead of f16; no format has such m.
   float act_floor = 0;  ///< kRow only: the least amax of an activation row (kernels/contract/elementwise.h).
   bool operator==(const CodeSpec&) const = default;

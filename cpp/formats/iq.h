@@ -29,7 +29,16 @@ constexpr std::array<uint8_t, 16> signed_codebook(const int (&magnitudes)[n]) {
   return book;
 }
 
-inline constexpr auto kIq2Values = signed_codebook<2, 64>({8, 25, 43});
+inline constexpr int kIq2Magnitudes[] = {8, 25, 43};
+inline constexpr auto kIq2Values = signed_codebook<2, 64>(kIq2Magnitudes);
+
+/// The magnitudes of the patterns of a 2-bit grid.
+template <size_t n>
+constexpr std::array<uint8_t, 8 * n> grid_magnitudes(const uint16_t (&patterns)[n]) {
+  std::array<uint8_t, 8 * n> all;
+  for (size_t i = 0; i < 8 * n; ++i) all[i] = uint8_t(kIq2Magnitudes[patterns[i / 8] >> 2 * (i % 8) & 3]);
+  return all;
+}
 
 /// IQ1_S and IQ1_M: 8 * (t - 1) + 1 of code t and 8 * (t - 1) - 1 of code t + 4, plus 64.
 inline constexpr uint8_t kIq1Values[16] = {57, 65, 73, 64, 55, 63, 71, 64, 64, 64, 64, 64, 64, 64, 64, 64};

@@ -14,6 +14,9 @@
 namespace sterna::formats {
 namespace {
 
+alignas(64) constexpr auto kMagnitudes = grid_magnitudes(kGridIq2Xxs);
+constexpr Grid kGrid{std::size(kGridIq2Xxs), kGridIq2Xxs, kMagnitudes.data()};
+
 struct IQ2_XXS {
   static constexpr uint32_t kElems = 256, kBytes = 66;
   static constexpr CodeSpec kSpec{.fold = Fold::kSuper,
@@ -22,6 +25,7 @@ struct IQ2_XXS {
                                   .block = kElems,
                                   .sub = 32,
                                   .codebook = kIq2Values.data(),
+                                  .grid = &kGrid,
                                   .f32_scales = true};
   static void unpack(const uint8_t* __restrict b, uint8_t* __restrict codes, const RowCodes& out) {
     *out.d32 = scaled_f16(b, 1 / 8.0f);

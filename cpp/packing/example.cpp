@@ -4,6 +4,11 @@
 namespace sterna::cpu {
 
 formats::CodeSpec example_spec(const kernels::QGemmVariant& variant) {
+  if (variant.index)  // patterns are not made up; all numbers have one
+    for (const formats::Format* f : formats::all())
+      if (f->codes.grid && f->codes.grid->size == 1 << variant.index &&
+          packing::grid.variant(f->codes) == variant)
+        return f->codes;
   static constexpr uint8_t kCodebook[16] = {1,   24,  45,  63,  79,  93,  106, 118,
                                             129, 141, 153, 166, 181, 197, 217, 241};
   static constexpr uint8_t kSmall[16] = {4, 8, 10, 12, 13, 14, 15, 16, 16, 17, 18, 19, 20, 22, 24, 28};
@@ -17,6 +22,16 @@ formats::CodeSpec example_spec(const kernels::QGemmVariant& variant) {
     s.zero = s.fold == Fold::kSuper && s.has_min ? 0 : int16_t((1 << s.bits) / 2);
   if (s.fold != Fold::kRow) s.block = s.fold == Fold::kSuper || s.ternary ? 256 : 64;
   return s;
+}
+
+void to_patterns(const formats::CodeSpec& spec, uint8_t* codes, size_t n) {
+  const formats::Grid& grid = *spec.grid;
+  for (uint8_t* end = codes + n; codes < end; codes += 8) {
+    size_t chosen = 0;
+    for (int j = 0; j < 4; j++) chosen = chosen << 3 | codes[j];
+    for (int j = 0; j < 8; j++)
+      codes[j] = uint8_t((codes[j] & 4) | (grid.patterns[chosen % grid.size] >> 2 * j & 3));
+  }
 }
 
 const Packing& packing_of(const kernels::QGemmVariant& variant) {

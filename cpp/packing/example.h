@@ -7,6 +7,8 @@ namespace sterna::cpu {
 
 /// Codes that the kernels of a variant read, with made-up zero point, block and codebook.
 formats::CodeSpec example_spec(const kernels::QGemmVariant& variant);
+/// Makes arbitrary codes of a spec with a grid those of patterns: the first codes of each choose one.
+void to_patterns(const formats::CodeSpec& spec, uint8_t* codes, size_t n);
 /// The packing that they read.
 const Packing& packing_of(const kernels::QGemmVariant& variant);
 

@@ -1,8 +1,6 @@
 // Where scales and codes lie, and the scales themselves: columns of what formats give row by row.
 #include "packing/groups.h"
 
-#include <cstring>
-
 #include "base/checked_math.h"
 
 namespace sterna::cpu {
@@ -13,14 +11,6 @@ size_t meta_bytes_per_block(const PackedLayout& l) {
   size_t n = s.block / s.scale_span() * (s.f32_scales ? 64 : 32) * (s.has_min ? 2 : 1);
   if (s.fold == Fold::kSuper) n += s.block / s.sub * (s.has_min && s.sub == 32 ? 32 : 16);
   return n;
-}
-
-/// Copies column b of a [16][n] array of T into 16 consecutive T.
-template <class T>
-uint8_t* put_column(const void* from, size_t n, size_t b, uint8_t* to) {
-  const uint8_t* p = static_cast<const uint8_t*>(from);
-  for (size_t r = 0; r < 16; r++) std::memcpy(to + r * sizeof(T), p + (r * n + b) * sizeof(T), sizeof(T));
-  return to + 16 * sizeof(T);
 }
 
 /// The scales of block b of n_blocks, in the order of the contract.
@@ -51,12 +41,12 @@ size_t codes_of_span(const formats::CodeSpec& spec, size_t depth) {
 }
 
 PackedLayout layout_of_groups(const Packing& packing, const formats::CodeSpec& spec, size_t rows,
-                              size_t depth, size_t code_bytes) {
+                              size_t depth, size_t code_bytes, size_t meta_bytes) {
   PackedLayout l{&packing, spec, rows, depth};
   l.n_chunks = ceil_div(depth, 32);
   l.n_panels = ceil_div(rows, 16);
   l.code_bytes = code_bytes;
-  l.meta_bytes = spec.fold == Fold::kRow ? 64 : meta_bytes_per_block(l);
+  l.meta_bytes = meta_bytes ? meta_bytes : spec.fold == Fold::kRow ? 64 : meta_bytes_per_block(l);
   l.group_blocks = l.meta_bytes % 64 ? 2 : 1;
   l.codes_offset = l.group_blocks * l.meta_bytes;
   l.group_bytes = l.codes_offset + l.group_blocks * l.code_bytes;

@@ -15,7 +15,7 @@ std::span<const Packing* const> packings() {
 kernels::QGemmArgs PackedLayout::args(const uint8_t* panels, const kernels::QGemmRows& of_rows,
                                       const kernels::QGemmOut& out) const {
   return {{panels, panel_bytes, group_blocks, group_bytes, codes_offset, n_chunks, spec.block / 32u,
-           spec.zero, spec.codebook, spec.f32_scales},
+           spec.zero, spec.codebook, spec.f32_scales, spec.grid ? spec.grid->magnitudes : nullptr},
           of_rows,
           out};
 }

@@ -183,6 +183,49 @@ TEST_CASE("formats: values equal codes times scales, for any bytes and row lengt
   }
 }
 
+TEST_CASE("formats: codes of a grid are its patterns, for any bytes") {
+  std::mt19937 rng(9);
+  size_t checked = 0;
+  for (const Format* f : formats::all()) {
+    const CodeSpec& s = f->codes;
+    if (!s.grid) continue;
+    CAPTURE(f->name);
+    REQUIRE((s.bits == 3 && s.codebook && s.f32_scales));
+    std::map<std::vector<int>, size_t> numbers;  // of the patterns' magnitudes
+    for (size_t i = 0; i < s.grid->size; ++i) {
+      std::vector<int> magnitudes(s.grid->magnitudes + 8 * i, s.grid->magnitudes + 8 * i + 8);
+      for (size_t j = 0; j < 8; ++j)
+        CHECK(magnitudes[j] == s.codebook[s.grid->patterns[i] >> 2 * j & 3] - s.zero);
+      numbers[magnitudes] = i;
+    }
+    CHECK(numbers.size() == s.grid->size);
+    std::set<size_t> seen;
+    for (int round = 0; round < 200; ++round) {
+      const size_t n = f->block_elems;
+      auto row = exact<uint8_t>(f->block_bytes);
+      for (size_t i = 0; i < f->block_bytes; ++i) row[i] = uint8_t(rng());
+      auto codes = exact<uint8_t>(n);
+      auto sc = exact<int8_t>(n / s.sub);
+      auto d = exact<float>(1);
+      f->unpack(row.get(), n, {codes.get(), nullptr, nullptr, sc.get(), nullptr, d.get()});
+      for (size_t i = 0; i < n / s.sub; ++i) CHECK((sc[i] % 2 == 1 && sc[i] > 0 && sc[i] < 32));
+      for (size_t k = 0; k < n; k += 8) {
+        std::vector<int> magnitudes;
+        for (size_t j = 0; j < 8; ++j) {
+          const int value = s.codebook[codes[k + j]] - s.zero;
+          magnitudes.push_back(std::abs(value));
+          CHECK((value < 0) == (codes[k + j] >= 4));
+        }
+        REQUIRE(numbers.count(magnitudes) == 1);
+        seen.insert(numbers[magnitudes]);
+      }
+    }
+    CHECK(seen.size() > s.grid->size / 2);
+    ++checked;
+  }
+  CHECK(checked == 3);
+}
+
 TEST_CASE("formats: blocks, ids and names as in GGUF") {
   struct Row {
     const char* name;

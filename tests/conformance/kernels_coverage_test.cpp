@@ -77,7 +77,7 @@ static bool is_partial(const std::string& isa) {
 /// Variants of packings that only some sets read; the packer asks for them.
 static bool is_optional(const std::string& variant) {
   const kernels::QGemmVariant* v = kernels::qgemm_variant(variant);
-  return v && v->trits;
+  return v && (v->trits || v->index);
 }
 
 /// Not a static object of its own: those of other files are made in any order.
@@ -273,7 +273,7 @@ TEST_CASE("kernels: every format has kernels, its packings and the rows that it 
       accepted++;
       CHECK_MESSAGE(kernels::find(p->variant(f->codes)) != nullptr, "no kernel for its packing " << p->name);
     }
-    CHECK(accepted == (f->codes.ternary ? 2 : 1));
+    CHECK(accepted == (f->codes.ternary || f->codes.grid ? 2 : 1));
     CHECK(kernels::find(Family::quantize, f->codes.block ? "block" : "row") != nullptr);
   }
 }

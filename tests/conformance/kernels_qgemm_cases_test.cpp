@@ -11,6 +11,7 @@ namespace {
 
 /// The zero of the formats that have these codes, first; then another one that a kernel must honour as well.
 std::pair<int, int> zeros(const QGemmVariant& v) {
+  if (v.index) return {(v.codebook + 1) / 2, (v.codebook + 1) / 2};
   if (v.codebook) return {(v.codebook + 1) / 2, 7};
   if (v.fold == Fold::kSuper && v.has_min) return {0, 0};
   if (v.bits == 1) return {1, 0};
@@ -75,7 +76,7 @@ std::vector<QShape> qgemm_shapes(const QGemmVariant& v) {
   }
   const bool super = v.fold == Fold::kSuper;
   for (size_t block : {32, 64, 96, 128, 256}) {
-    if (super && block != 256 && block != 64) continue;
+    if (super && block != 256 && (block != 64 || v.index)) continue;
     for (size_t n : {1, 2, 3, 5}) {
       if (fast() && n == 2) continue;
       shapes.push_back({block * n, block, usual, false});
@@ -90,6 +91,39 @@ std::vector<QShape> qgemm_shapes(const QGemmVariant& v) {
   return shapes;
 }
 
+namespace {
+
+/// Patterns, a codebook of magnitudes up to the largest, and the codes of numbers and signs.
+void make_patterns(reference::QMatrix& w, const QGemmVariant& v, Codes kind, Random& rng) {
+  const int most = v.codebook - w.zero;
+  w.index = v.index;
+  w.codebook.assign(16, uint8_t(w.zero));
+  for (size_t i = 0; i < 3; ++i) {
+    const int magnitude = i == 2 ? most : rng.between(0, most);
+    w.codebook[i] = uint8_t(w.zero + magnitude);
+    w.codebook[i + 4] = uint8_t(w.zero - magnitude);
+  }
+  std::set<uint16_t> distinct{0xaaaa};  // eight times the largest
+  while (distinct.size() < size_t(1) << v.index) {
+    int p = 0;
+    for (int j = 0; j < 8; ++j) p |= rng.between(0, 2) << 2 * j;
+    distinct.insert(uint16_t(p));
+  }
+  w.patterns.assign(distinct.begin(), distinct.end());
+  for (size_t i = 0; i < w.rows * w.depth / 8; ++i) {
+    const int last = int(w.patterns.size()) - 1;
+    w.numbers.push_back(uint16_t(kind == Codes::kMax    ? last
+                                 : kind == Codes::kZero ? 0
+                                                        : rng.between(0, last)));
+    for (int j = 0; j < 8; ++j) {
+      const int negative = kind == Codes::kMax ? int(i / 3 % 2) : rng.between(0, 1);
+      w.codes.push_back(uint8_t((w.patterns[w.numbers.back()] >> 2 * j & 3) + 4 * negative));
+    }
+  }
+}
+
+}  // namespace
+
 reference::QMatrix make_matrix(const QGemmVariant& v, const QShape& s, const QData& data, size_t rows,
                                uint64_t seed) {
   Random rng(seed);
@@ -97,12 +131,14 @@ reference::QMatrix make_matrix(const QGemmVariant& v, const QShape& s, const QDa
   w.fold = v.fold, w.bits = v.bits, w.zero = s.zero, w.has_min = v.has_min;
   w.trits = v.trits;
   w.rows = rows, w.depth = s.depth, w.block = s.block, w.sub = size_t(v.sub);
-  if (v.codebook) {
+  if (v.index) {
+    make_patterns(w, v, data.codes, rng);
+  } else if (v.codebook) {
     // The largest value is that of the largest code.
     const int most = v.codebook, last = (1 << v.bits) - 1;
     for (int i = 0; i < 16; ++i) w.codebook.push_back(uint8_t(i == last ? most : rng.between(0, most)));
   }
-  for (size_t i = 0; i < rows * s.depth; ++i) w.codes.push_back(code(rng, data.codes, v));
+  for (size_t i = w.codes.size(); i < rows * s.depth; ++i) w.codes.push_back(code(rng, data.codes, v));
   const bool f32 = s.f32_scales || v.fold == Fold::kRow;
   for (size_t i = 0; i < rows * w.n_scales(); ++i) {
     w.d.push_back(scale(rng, data.scales, f32));
@@ -114,6 +150,7 @@ reference::QMatrix make_matrix(const QGemmVariant& v, const QShape& s, const QDa
     // One extreme per row, so that nothing cancels within its sums.
     const int at_limit = (i / w.n_subs()) % 2 ? sc_low : sc_high;
     w.sc.push_back(extreme ? at_limit : rng.between(sc_low, sc_high));
+    if (v.index) w.sc.back() = extreme ? 31 : 2 * rng.between(0, 15) + 1;
     if (v.has_min) w.mn.push_back(extreme ? mn_high : rng.between(0, mn_high));
   }
   return w;
@@ -170,8 +207,9 @@ double product(const reference::QMatrix& w, const reference::QActivations& x, si
 TEST_SUITE_BEGIN("kernels");
 
 TEST_CASE("reference qgemm is the product of the decoded matrices") {
-  for (const char* name : {"w1_block", "w2_row", "w4m_block", "w4c_block", "w4q_block16", "w8_row",
-                           "w2m_super16", "w5m_super32", "w6_super16", "w3s_super16", "w4c_super32"}) {
+  for (const char* name :
+       {"w1_block", "w2_row", "w4m_block", "w4c_block", "w4q_block16", "w8_row", "w2m_super16", "w5m_super32",
+        "w6_super16", "w3s_super16", "w4c_super32", "g8s_super32", "g10s_super16"}) {
     const QGemmVariant* v = kernels::qgemm_variant(name);
     REQUIRE(v);
     for (const QShape& s : qgemm_shapes(*v)) {
@@ -200,7 +238,7 @@ TEST_CASE("names of variants: one for each, both ways, and those of qgemm say wh
     const QGemmVariant& q = v.qgemm;
     CHECK(kernels::name_of(q) == std::string(v.name));
     CHECK(*kernels::qgemm_variant(v.name) == q);
-    std::string law = q.trits ? "t5" : "w" + std::to_string(q.bits);
+    std::string law = q.trits ? "t5" : q.index ? "g" + std::to_string(q.index) : "w" + std::to_string(q.bits);
     law += std::string(!q.codebook         ? ""
                        : q.codebook == 255 ? "c"
                        : q.codebook == 127 ? "s"

@@ -37,12 +37,17 @@ class Case {
         want_(reference::qgemm(w, x)),
         panels_(packed_.bytes.size()),
         codebook_(16),
+        grid_(8 * w.patterns.size()),
         act_(x.tokens * (packed_.n_chunks * 32 + kMaxPad)),
         a_scale_(x.tokens * (w.n_blocks() + kMaxPad)),
         a_sum_(x.tokens * (n_sums() + kMaxPad)),
         tables_(x.tokens * (table_bytes() + kMaxPad * 64)),
         out_(x.tokens * (w.rows + kMaxPad)) {
     codebook_.fit(w.codebook.data(), w.codebook.size());
+    std::vector<uint8_t> magnitudes;
+    for (const uint16_t pattern : w.patterns)
+      for (int j = 0; j < 8; ++j) magnitudes.push_back(uint8_t(w.codebook[pattern >> 2 * j & 3] - w.zero));
+    grid_.fit(magnitudes.data(), magnitudes.size());
   }
 
   static constexpr size_t kMaxPad = 67;
@@ -62,6 +67,7 @@ class Case {
     args.block_chunks = w_.block / 32;
     args.zero = w_.zero;
     args.codebook = w_.codebook.empty() ? nullptr : codebook_.data();
+    args.grid = w_.index ? grid_.data() : nullptr;
     args.f32_scales = f32_scales_;
     args.act_stride = packed_.n_chunks * 32 + c.pad;
     args.act = act_.data() + c.token * args.act_stride;
@@ -139,7 +145,7 @@ class Case {
   const bool f32_scales_;
   const reference::Packed packed_;
   const std::vector<float> want_;
-  Guarded<uint8_t> panels_, codebook_;
+  Guarded<uint8_t> panels_, codebook_, grid_;
   Guarded<int8_t> act_;
   Guarded<float> a_scale_;
   Guarded<int32_t> a_sum_;

@@ -30,9 +30,12 @@ TEST_SUITE("kernels") {
         spec.has_min = w.has_min, spec.f32_scales = shape.f32_scales;
         const std::vector<uint8_t> table(16);
         if (v->codebook) spec.codebook = table.data(), spec.zero = int16_t((v->codebook + 1) / 2);
+        const formats::Grid grid{uint16_t(w.patterns.size()), w.patterns.data(), nullptr};
+        if (v->index) spec.grid = &grid;
         const cpu::Packing& packing = cpu::packing_of(*v);
         CHECK(packing.variant(spec) == *v);
         CHECK((&packing == &cpu::packing::trits) == v->trits);
+        CHECK((&packing == &cpu::packing::grid) == (v->index != 0));
         const cpu::PackedLayout layout = packing.layout(spec, rows, w.depth);
         CHECK(layout.variant() == *v);
         REQUIRE(layout.bytes() == want.bytes.size());

@@ -77,6 +77,7 @@ Weights make_weights(Input& in, const std::string& variant) {
     const size_t live = std::min<size_t>(16, rows - 16 * p);
     std::fill(codes.begin(), codes.end(), 0);
     for (size_t i = 0; i < live * depth; i++) codes[i] = uint8_t(in.byte() % n_codes);
+    if (spec.grid) cpu::to_patterns(spec, codes.data(), codes.size());
     for (size_t i = 0; i < 16 * n_scales; i++) scale(d[i]), scale(m[i]);
     for (int8_t& s : sub_scale) s = nibbles ? int8_t(in.byte() & 15) : int8_t(in.byte());
     for (uint8_t& s : sub_min) s = nibbles ? in.byte() & 15 : in.byte();

@@ -60,13 +60,24 @@ inline void put_code(uint8_t* lines, int bits, int code, int r, int k) {
   }
 }
 
+/// Puts pattern i of 8, of row r, into their strip: 16 bytes with the low bits of each number, then the bytes
+/// of each element's 8 signs, then each number's high two bits, if any.
+inline void put_pattern(uint8_t* strip, const uint8_t* codes, int number, size_t r, size_t i) {
+  strip[16 * i + r] = uint8_t(number % 256);
+  for (size_t j = 0; j < 8; ++j)
+    if (codes[j] >= 4) strip[128 + 8 * r + j] |= uint8_t(1u << i);
+  if (number >= 256) strip[256 + i / 4 * 16 + r] |= uint8_t(number / 256 << i % 4 * 2);
+}
+
 /// `f32_scales`: d and m as f32 (row fold: always). d and m must otherwise be f16 values. `gap` bytes, a
 /// multiple of 64, are left between scales and codes of each group, filled with ones.
 inline Packed pack(const QMatrix& w, bool f32_scales = false, size_t gap = 0) {
   const bool f32 = f32_scales || w.fold == Fold::kRow;
   const bool nibbles = w.fold == Fold::kSuper && w.has_min && w.sub == 16;
-  const size_t lane16 = 16 * (f32 ? 4 : 2);  // bytes of d[16]
-  const size_t subs = w.fold == Fold::kSuper ? w.block / w.sub : 0, per_sub = w.has_min && !nibbles ? 32 : 16;
+  const size_t strip_bytes = w.index ? 128 + 16 * size_t(w.index) : 0;  // of 8 patterns
+  const size_t lane16 = 16 * (f32 ? 4 : 2);                             // bytes of d[16]
+  const size_t subs = w.fold == Fold::kSuper ? w.block / w.sub : 0;
+  const size_t per_sub = w.index ? 8 : w.has_min && !nibbles ? 32 : 16;
   const size_t scales = w.n_scales() / w.n_blocks();  // d of a block
   const size_t block_bytes = scales * lane16 * (w.has_min ? 2 : 1) + subs * per_sub;
 
@@ -75,7 +86,9 @@ inline Packed pack(const QMatrix& w, bool f32_scales = false, size_t gap = 0) {
   p.n_chunks = (w.depth + 31) / 32;
   const size_t span = w.fold == Fold::kRow ? 32 * p.n_chunks : w.block;  // of trits
   const size_t span_bytes = (span / 80 * 4 + span % 80 / 16) * 64;
-  const size_t code_bytes = w.trits ? span_bytes : span / 32 * size_t(w.bits) * 64;  // of a span
+  const size_t code_bytes = w.trits   ? span_bytes
+                            : w.index ? span / 64 * strip_bytes
+                                      : span / 32 * size_t(w.bits) * 64;  // of a span
   p.group_blocks = block_bytes % 64 == 0 ? 1 : 2;
   p.codes_offset = p.group_blocks * block_bytes + gap;
   p.group_bytes = p.codes_offset + p.group_blocks * code_bytes;
@@ -101,7 +114,11 @@ inline Packed pack(const QMatrix& w, bool f32_scales = false, size_t gap = 0) {
       const size_t b = k / span, in = k % span;
       uint8_t* const codes =
           panel + b / p.group_blocks * p.group_bytes + p.codes_offset + b % p.group_blocks * code_bytes;
-      if (w.trits)
+      if (w.index) {
+        const size_t at = r * w.depth + k, i = in / 8;
+        if (k % 8 == 0)
+          put_pattern(codes + i / 8 * strip_bytes, &w.codes[at], w.numbers[at / 8], lane, i % 8);
+      } else if (w.trits)
         put_trit(codes, w.codes[r * w.depth + k], lane, in, span);
       else
         put_code(codes + in / 32 * size_t(w.bits) * 64, w.bits, w.codes[r * w.depth + k], int(lane),
@@ -115,7 +132,10 @@ inline Packed pack(const QMatrix& w, bool f32_scales = false, size_t gap = 0) {
       for (size_t s = 0; s < subs; ++s) {
         uint8_t* const at = meta + lane16 * (w.has_min ? 2 : 1) + s * per_sub;
         const size_t i = r * w.n_subs() + b * subs + s;
-        if (nibbles) {
+        if (w.index) {  // sc = 2n + 1
+          uint8_t& two = meta[lane16 + s / 2 * 16 + lane];
+          two = uint8_t(two | w.sc[i] / 2 << 4 * (s % 2));
+        } else if (nibbles) {
           at[lane] = uint8_t(w.sc[i] | w.mn[i] << 4);
         } else {
           at[lane] = uint8_t(w.sc[i]);  // two's complement i8

@@ -29,6 +29,9 @@ struct QMatrix {
   bool has_min = false;
   bool trits = false;             ///< Codes are 0, 1 and 2, and packed five in a byte.
   std::vector<uint8_t> codebook;  ///< 16 bytes, or empty.
+  int index = 0;                  ///< Bits of the numbers of patterns that each 8 codes are, but signs; or 0.
+  std::vector<uint16_t> patterns;  ///< Element j's code in bits 2j and 2j + 1.
+  std::vector<uint16_t> numbers;   ///< [rows][depth / 8]: which pattern.
   size_t rows = 0, depth = 0;
   size_t block = 0;            ///< Elements; block and super folds. depth % block == 0.
   size_t sub = 0;              ///< Elements; super fold and, without minima, block fold. block % sub == 0.

@@ -105,28 +105,47 @@ TEST_SUITE("unit") {
     CHECK(cpu::plausible("w2_column").empty());
   }
 
+  /// Whether, of the sets from `forced` on, the first that has one of two variants of qgemm has the first.
+  static bool is_reached_first(const kernels::Isa& forced, std::string_view first, std::string_view other) {
+    bool reached = false;
+    for (const kernels::Isa& isa : kernels::isas()) {
+      reached |= &isa == &forced;
+      if (!reached || !isa.supported()) continue;
+      bool has_first = false, has_other = false;
+      for (const kernels::Kernel* k : isa.kernels) {
+        if (k->family != kernels::Family::qgemm) continue;
+        has_first |= k->variant == first, has_other |= k->variant == other;
+      }
+      if (has_first || has_other) return has_first;
+    }
+    return false;
+  }
+
   TEST_CASE("which packing a matrix gets: that of the best instruction set, the first listed of equals") {
-    const auto* five = kernels::qgemm_variant("t5_row");
-    const formats::CodeSpec ternary = cpu::example_spec(*five);
+    const formats::CodeSpec ternary = cpu::example_spec(*kernels::qgemm_variant("t5_row"));
     for (const kernels::Isa& forced : kernels::isas()) {
       if (!forced.supported()) continue;
       REQUIRE(force_isa(forced.name).ok());
-      bool reached = false, two = false, trits = false;
-      for (const kernels::Isa& isa : kernels::isas()) {
-        reached |= &isa == &forced;
-        if (!reached || !isa.supported() || two || trits) continue;
-        for (const kernels::Kernel* k : isa.kernels) {
-          if (k->family != kernels::Family::qgemm) continue;
-          trits |= k->variant == std::string_view("t5_row"), two |= k->variant == std::string_view("w2_row");
-        }
-      }
       CAPTURE(forced.name);
+      const bool trits = is_reached_first(forced, "t5_row", "w2_row");
       CHECK((&cpu::choose_packing(ternary) == &cpu::packing::trits) == trits);
       formats::CodeSpec plain = ternary;
       plain.ternary = false;
       CHECK(&cpu::choose_packing(plain) == &cpu::packing::panels);
+      const bool grid = is_reached_first(forced, "g10s_super16", "w3s_super16");
+      for (const char* name : {"IQ2_XS", "IQ2_S"})
+        CHECK((&cpu::choose_packing(formats::by_name(name)->codes) == &cpu::packing::grid) == grid);
     }
     REQUIRE(force_isa("auto").ok());
+  }
+
+  TEST_CASE("patterns of a grid take at most 1.15 times what their files do") {
+    for (const char* name : {"IQ2_XXS", "IQ2_XS", "IQ2_S"}) {
+      const formats::Format& f = *formats::by_name(name);
+      REQUIRE(cpu::packing::grid.accepts(f.codes));
+      const cpu::PackedLayout l = cpu::packing::grid.layout(f.codes, 4096, 4096);
+      CHECK_MESSAGE(double(l.bytes()) <= 1.15 * double(4096 * formats::row_bytes(f, 4096)), name);
+    }
   }
 
   TEST_CASE("names of a choice") {

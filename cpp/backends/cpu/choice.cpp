@@ -17,6 +17,7 @@
 #include "machine/cache_file.h"
 #include "machine/cpus.h"
 #include "machine/memory.h"
+#include "packing/example.h"
 
 namespace sterna::cpu {
 namespace {
@@ -170,6 +171,7 @@ Result<std::vector<double>> measure(std::span<const Kernel* const> kernels, cons
   const int n_codes = spec.ternary ? 3 : 1 << spec.bits;
   uint8_t* const codes = source.data();
   for (size_t i = 0; i < 16 * depth; i++) codes[i] = uint8_t(arbitrary() % n_codes);
+  if (spec.grid) to_patterns(spec, codes, 16 * depth);
   const uint8_t* const scales = codes + 16 * depth;
   pack_panel(l, {codes, scales, scales, reinterpret_cast<const int8_t*>(scales), scales}, panels.data());
   for (size_t p = 1; p < l.n_panels; p++)

@@ -18,6 +18,8 @@
 //   the block), 4 lines of bytes with five digits (trits.h); byte 4r+j of line l (l = 0..3) has row r's
 //   k = 16l+j, 16l+4+j, 16l+8+j, 16l+12+j and 64+4l+j. The last 16, 32, 48 or 64 k of a row or block that is
 //   no multiple of 80 are 1 to 4 lines with a zero fifth digit.
+//   Codes that are patterns of a grid, the variants g<index bits>: blocks of 256; where and how, their
+//   sub-scales included, is in grid.h.
 //   Scales ("meta"); with f32_scales d and m are f32[16] instead of f16[16]:
 //     row fold: f32[16].
 //     block fold: per block f16 d[16], then f16 m[16] if has_min; with sub 16 per block f16 d[16] for its
@@ -45,6 +47,7 @@ struct QGemmVariant {
   bool has_min = false;
   int codebook = 0;    ///< Codes pass through a 16-byte table (3 or 4 bits) of bytes up to this; 0: none.
   bool trits = false;  ///< Ternary codes, five in a byte.
+  int index = 0;       ///< Codes are patterns of 8 with signs, their numbers of 8 or 10 bits; 0: not so.
   bool operator==(const QGemmVariant&) const = default;
 };
 
@@ -52,14 +55,15 @@ struct QGemmVariant {
 struct QGemmPanels {
   const uint8_t* panels;  ///< First panel.
   size_t panel_bytes;
-  size_t group_blocks;      ///< 1 or 2; row fold: 1.
-  size_t group_bytes;       ///< Between groups of a panel.
-  size_t codes_offset;      ///< From a group's start, where its scales are, to its codes; bytes.
-  size_t n_chunks;          ///< ceil(depth / 32).
-  size_t block_chunks;      ///< block / 32 (block and super folds).
-  int32_t zero;             ///< 0 if the super fold has minima.
-  const uint8_t* codebook;  ///< 16 bytes, or null.
-  bool f32_scales;          ///< d, m are f32 (block and super folds).
+  size_t group_blocks;            ///< 1 or 2; row fold: 1.
+  size_t group_bytes;             ///< Between groups of a panel.
+  size_t codes_offset;            ///< From a group's start, where its scales are, to its codes; bytes.
+  size_t n_chunks;                ///< ceil(depth / 32).
+  size_t block_chunks;            ///< block / 32 (block and super folds).
+  int32_t zero;                   ///< 0 if the super fold has minima.
+  const uint8_t* codebook;        ///< 16 bytes, or null.
+  bool f32_scales;                ///< d, m are f32 (block and super folds).
+  const uint8_t* grid = nullptr;  ///< Eight magnitudes of each pattern; g variants only.
 };
 
 /// The activations, one row per token.

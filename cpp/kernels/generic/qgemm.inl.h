@@ -342,7 +342,7 @@ inline void tokens(const QGemmArgs& g, size_t panel, size_t& token) {
 }
 
 template <QGemmVariant w>
-  requires(!w.trits)
+  requires(!w.trits && !w.index)
 void run(const QGemmArgs& g) {
   // Outputs of a tile, as many as fill the registers: kTile with one integer sum each, half with sum and
   // float. Two kinds of integer sums and a float are too many for 8, but where there are 32 registers two

@@ -5,6 +5,7 @@
 // generic code.
 #pragma once
 
+#include "kernels/contract/grid.h"
 #include "kernels/generic/qgemm.inl.h"
 #ifndef STERNA_QUADS
 #include "kernels/generic/quads.inl.h"
@@ -17,7 +18,14 @@ constexpr size_t kSpanChunks = 8;    // 4 KB of unpacked codes
 constexpr size_t kPassTokens = 128;  // 8 KB of sums; a call with more tokens makes several passes
 constexpr size_t kMaxSubs = 2 * kSpanChunks;
 template <QGemmVariant w>
-constexpr size_t kSubBytes = w.has_min && w.sub == 32 ? 32 : 16;
+constexpr size_t kSubBytes = w.index                    ? 8
+                             : w.has_min && w.sub == 32 ? 32
+                                                        : 16;
+template <QGemmVariant w>
+constexpr size_t chunk_bytes() {
+  if constexpr (w.index) return sterna::kernels::grid_strip_bytes(w) / 2;
+  return 64 * w.bits;
+}
 
 /// Calls f.operator()<T>(t) for tiles of T tokens from t on that together cover n.
 template <int T, class Fn>
@@ -49,7 +57,11 @@ template <QGemmVariant w>
 inline void load_subs(const uint8_t* p, size_t n_subs, SubScales& to) {
   I sc, factor[2];
   for (size_t i = 0; i < n_subs; i++, p += kSubBytes<w>) {
-    if constexpr (w.has_min && w.sub == 16) {
+    if constexpr (w.index) {  // contract/grid.h
+      const I both = I::load_u8(p - (i % 2) * kSubBytes<w>);
+      const I n = i % 2 ? shift_right<4>(both) : both & I::set1(15);
+      sc = factor[i % 2] = n + n + I::set1(1);
+    } else if constexpr (w.has_min && w.sub == 16) {
       const I both = I::load_u8(p);
       sc = both & I::set1(15), factor[i % 2] = shift_right<4>(both);
     } else {
@@ -77,8 +89,9 @@ STERNA_INLINE void unpacked_halves(const QGemmArgs& g, const uint8_t* bytes, con
   }
 }
 
-template <QGemmVariant w>
-inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t n_tokens) {
+/// `unpack(codes, n_chunks, bytes)` does what unpack_chunks() does.
+template <QGemmVariant w, class Unpack>
+inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t n_tokens, Unpack unpack) {
   alignas(64) uint8_t bytes[kSpanChunks * 8 * 64];
   const uint8_t* base = g.panels + panel * g.panel_bytes;
   const int8_t* act = g.act + token * g.act_stride;
@@ -89,15 +102,13 @@ inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t
   const int32_t zero = g.zero - (max_code(w) == 255 ? kDotBias8 : 0);
   const Pair one(I::set1(1), I::set1(1));
   constexpr int mul = w.bits == 1 ? 2 : 1;
-  B table = B::zero();
-  if constexpr (w.codebook) table = broadcast16(g.codebook);
 
   if constexpr (w.fold == Fold::kRow) {
     I sum[kPassTokens];
     for (size_t t = 0; t < n_tokens; t++) sum[t] = I::zero();
     for (size_t c = 0; c < g.n_chunks; c += kSpanChunks) {
       const size_t n = g.n_chunks - c < kSpanChunks ? g.n_chunks - c : kSpanChunks;
-      unpack_chunks<w>(base + g.codes_offset + c * 64 * w.bits, n, table, bytes);
+      unpack(base + g.codes_offset + c * chunk_bytes<w>(), n, bytes);
       for_tiles<kTokenTile>(n_tokens, [&]<int T>(size_t t) {
         dot_quads<max_code(w), T, 8>(sum + t, bytes, 8 * n, act + t * g.act_stride + 32 * c, g.act_stride,
                                      one);
@@ -110,7 +121,7 @@ inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t
     }
   } else {
     const size_t scale_bytes = g.f32_scales ? 64 : 32, depth = 32 * g.block_chunks;
-    const size_t code_bytes = g.block_chunks * 64 * w.bits;
+    const size_t code_bytes = g.block_chunks * chunk_bytes<w>();
     size_t n_subs = 1, meta_bytes = scale_bytes * (w.has_min ? 2 : 1);
     if constexpr (w.fold == Fold::kSuper) n_subs = depth / w.sub, meta_bytes += n_subs * kSubBytes<w>;
     if constexpr (has_half_scales(w)) n_subs = depth / w.sub, meta_bytes *= n_subs;
@@ -123,8 +134,7 @@ inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t
       if (in_span == 0) {
         const size_t n = n_blocks - b < per_span ? n_blocks - b : per_span;
         for (size_t i = 0; i < n; i++)
-          unpack_chunks<w>(base + codes_of_block(g, b + i, code_bytes), g.block_chunks, table,
-                           bytes + i * depth * 16);
+          unpack(base + codes_of_block(g, b + i, code_bytes), g.block_chunks, bytes + i * depth * 16);
       }
       const uint8_t* const meta = base + meta_of_block(g, b, meta_bytes);
       if constexpr (has_half_scales(w)) {
@@ -169,14 +179,24 @@ inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t
   }
 }
 
+/// All tokens, in passes.
+template <QGemmVariant w, class Unpack>
+inline void unpacked_passes(const QGemmArgs& g, Unpack unpack) {
+  for (size_t t = 0; t < g.n_tokens; t += kPassTokens)
+    for (size_t p = 0; p < (g.n_rows + 15) / 16; p++)
+      unpacked_pass<w>(g, p, t, g.n_tokens - t < kPassTokens ? g.n_tokens - t : kPassTokens, unpack);
+}
+
 template <QGemmVariant w>
 void unpacked(const QGemmArgs& g) {
   constexpr size_t min_tokens = w.fold == Fold::kRow ? 5 : 6;  // measured with avx2 on Zen 4
   if (g.n_tokens < min_tokens || g.block_chunks > kSpanChunks || (w.sub == 32 && g.block_chunks % 2 == 1))
     return run<w>(g);
-  for (size_t t = 0; t < g.n_tokens; t += kPassTokens)
-    for (size_t p = 0; p < (g.n_rows + 15) / 16; p++)
-      unpacked_pass<w>(g, p, t, g.n_tokens - t < kPassTokens ? g.n_tokens - t : kPassTokens);
+  B table = B::zero();
+  if constexpr (w.codebook) table = broadcast16(g.codebook);
+  unpacked_passes<w>(g, [&](const uint8_t* codes, size_t n_chunks, uint8_t* bytes) {
+    unpack_chunks<w>(codes, n_chunks, table, bytes);
+  });
 }
 
 }  // namespace qgemm

@@ -20,11 +20,14 @@ std::vector<Line> pack(const cpu::PackedLayout& l, Random& r) {
     auto codes = bytes<uint8_t>(r, 16 * kDepth, (1 << s.bits) - 1);
     for (uint8_t& c : codes)
       if (s.ternary && c == 3) c = 1;
+    if (s.grid) cpu::to_patterns(s, codes.data(), codes.size());
     const auto d = halves(r, 16 * n_scales(s)), m = halves(r, 16 * n_scales(s));
-    const auto row_scales = floats(r, 16);
+    const auto row_scales = floats(r, 16), wide = floats(r, s.f32_scales ? 16 * n_scales(s) : 0);
     const auto sc = bytes<int8_t>(r, 16 * n_subs(s), s.has_min ? 15 : 127);
     const auto mn = bytes<uint8_t>(r, 16 * n_subs(s), 15);
-    const void* scale = s.fold == Fold::kRow ? static_cast<const void*>(row_scales.data()) : d.data();
+    const void* scale = d.data();
+    if (s.fold == Fold::kRow) scale = row_scales.data();
+    if (s.f32_scales) scale = wide.data();
     cpu::pack_panel(l, {codes.data(), scale, m.data(), sc.data(), mn.data()},
                     panels[0].bytes + p * l.panel_bytes);
   }
