@@ -76,12 +76,12 @@ inline void load_subs(const uint8_t* p, size_t n_subs, SubScales& to) {
 /// A tile of a block whose halves of chunks have a scale each.
 template <QGemmVariant w, int T>
 STERNA_INLINE void unpacked_halves(const QGemmArgs& g, const uint8_t* bytes, const uint8_t* meta,
-                                   const int8_t* act, const int32_t* sums, const float* a_scale, int32_t zero,
-                                   const Pair& one, F y[T]) {
+                                   const Tokens<T>& tokens, const int32_t* sums, const float* a_scale,
+                                   int32_t zero, const Pair& one, F y[T]) {
   for (size_t s = 0; s < 2 * g.block_chunks; s++) {
     I acc[T];
     for (int i = 0; i < T; i++) acc[i] = I::set1(-zero * sums[size_t(i) * g.a_sum_stride + s]);
-    dot_quads<max_code(w), T, 4>(acc, bytes + s * 256, 4, act + s * 16, g.act_stride, one);
+    dot_quads<max_code(w), T, 4>(acc, bytes + s * 256, 4, tokens, s * 16, one);
     const F d = load_scale(meta + s * (g.f32_scales ? 64 : 32), g.f32_scales);
 #pragma GCC unroll 8
     for (int i = 0; i < T; i++)
@@ -110,8 +110,8 @@ inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t
       const size_t n = g.n_chunks - c < kSpanChunks ? g.n_chunks - c : kSpanChunks;
       unpack(base + g.codes_offset + c * chunk_bytes<w>(), n, bytes);
       for_tiles<kTokenTile>(n_tokens, [&]<int T>(size_t t) {
-        dot_quads<max_code(w), T, 8>(sum + t, bytes, 8 * n, act + t * g.act_stride + 32 * c, g.act_stride,
-                                     one);
+        const Tokens<T> tokens{act + t * g.act_stride + 32 * c, g.act_stride};
+        dot_quads<max_code(w), T, 8>(sum + t, bytes, 8 * n, tokens, 0, one);
       });
     }
     const F s = F::load(reinterpret_cast<const float*>(base));
@@ -139,7 +139,8 @@ inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t
       const uint8_t* const meta = base + meta_of_block(g, b, meta_bytes);
       if constexpr (has_half_scales(w)) {
         for_tiles<kTokenTile>(n_tokens, [&]<int T>(size_t t) {
-          unpacked_halves<w, T>(g, bytes + in_span * depth * 16, meta, act + t * g.act_stride + b * depth,
+          const Tokens<T> tokens{act + t * g.act_stride + b * depth, g.act_stride};
+          unpacked_halves<w, T>(g, bytes + in_span * depth * 16, meta, tokens,
                                 a_sum + t * g.a_sum_stride + b * n_subs, a_scale + t * g.a_scale_stride + b,
                                 zero, one, y + t);
         });
@@ -150,18 +151,21 @@ inline void unpacked_pass(const QGemmArgs& g, size_t panel, size_t token, size_t
         load_subs<w>(meta + scale_bytes * (w.has_min ? 2 : 1), n_subs, sub);
       for_tiles<kTokenTile>(n_tokens, [&]<int T>(size_t t) {
         const uint8_t* from = bytes + in_span * depth * 16;
-        const int8_t* x = act + t * g.act_stride + b * depth;
+        const Tokens<T> tokens{act + t * g.act_stride + b * depth, g.act_stride};
         const int32_t* sums = a_sum + t * g.a_sum_stride + b * n_subs;
         I acc[T], rest[T];  // rest, of the super fold: sum of mn * asum or, without minima, of sc * asum
         for (int i = 0; i < T; i++) acc[i] = rest[i] = I::zero();
         if constexpr (w.fold == Fold::kBlock) {
-          dot_quads<max_code(w), T, 8>(acc, from, depth / 4, x, g.act_stride, one);
+          if (depth == 32)  // of most formats: no loop, sums stay in registers
+            dot_quads<max_code(w), T, 8>(acc, from, 8, tokens, 0, one);
+          else
+            dot_quads<max_code(w), T, 8>(acc, from, depth / 4, tokens, 0, one);
 #pragma GCC unroll 8
           for (int i = 0; i < T; i++) acc[i] = scaled<mul>(acc[i]) - I::set1(zero * sums[i * g.a_sum_stride]);
         } else {
           for (size_t s = 0; s < n_subs; s++)
-            dot_quads<max_code(w), T, w.sub / 4>(acc, from + s * w.sub * 16, w.sub / 4, x + s * w.sub,
-                                                 g.act_stride, sub.twice[s]);
+            dot_quads<max_code(w), T, w.sub / 4>(acc, from + s * w.sub * 16, w.sub / 4, tokens, s * w.sub,
+                                                 sub.twice[s]);
           for (size_t s = 0; s < n_subs; s += 2)  // sums of a sub-block's activations fit 16 bits
 #pragma GCC unroll 8
             for (int i = 0; i < T; i++)

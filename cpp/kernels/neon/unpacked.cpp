@@ -6,6 +6,7 @@
 #include "kernels/neon/vec.h"
 // its Pair, on those vectors
 #include "kernels/generic/pair.inl.h"
+#include "kernels/generic/tokens.inl.h"
 
 namespace {
 namespace qgemm {
@@ -24,14 +25,14 @@ inline int8x16_t load_codes(const uint8_t* p) { return vreinterpretq_s8_u8(vld1q
 /// Quads whose sums fit: a 16-bit lane takes one product of at most max_code * 128 per quad.
 constexpr int max_quads(int max_code) { return 32767 / (128 * max_code); }
 
-/// acc[t] += factor * (sum over the n_quads at `codes` of code * activation of token t); n_quads is a
-/// multiple of `granule`, 4 or 8; `factor` is given twice.
+/// acc[t] += factor * (sum over the n_quads at `codes` of code * activation of token t from k on); n_quads is
+/// a multiple of `granule`, 4 or 8; `factor` is given twice.
 template <int max_code, int T, int granule>
-inline void dot_quads(I acc[T], const uint8_t* codes, size_t n_quads, const int8_t* act, size_t act_stride,
+inline void dot_quads(I acc[T], const uint8_t* codes, size_t n_quads, const Tokens<T>& tokens, size_t k,
                       const Pair& factor) {
   const auto quad = [&](int t, size_t q) {
     int32_t x;
-    std::memcpy(&x, act + size_t(t) * act_stride + 4 * q, 4);
+    std::memcpy(&x, tokens.at(t, k + 4 * q), 4);
     return vreinterpretq_s8_s32(vdupq_n_s32(x));
   };
   // s[t][2r] and s[t][2r + 1] are the products' sums for rows 4r, 4r+1 and 4r+2, 4r+3, in four or two parts.

@@ -6,6 +6,7 @@
 #include "kernels/neon_dotprod/vec.h"
 // its Pair, on those vectors
 #include "kernels/generic/pair.inl.h"
+#include "kernels/generic/tokens.inl.h"
 
 namespace {
 namespace qgemm {
@@ -21,17 +22,17 @@ inline void store_quads(uint8_t* p, const B q[4]) {
 }
 inline int8x16_t load_codes(const uint8_t* p) { return vreinterpretq_s8_u8(vld1q_u8(p)); }
 
-/// acc[t] += factor * (sum over the n_quads at `codes` of code * activation of token t); n_quads is a
-/// multiple of `granule`, 4 or 8; `factor` is given twice.
+/// acc[t] += factor * (sum over the n_quads at `codes` of code * activation of token t from k on); n_quads is
+/// a multiple of `granule`, 4 or 8; `factor` is given twice.
 template <int max_code, int T, int granule>
-inline void dot_quads(I acc[T], const uint8_t* codes, size_t n_quads, const int8_t* act, size_t act_stride,
+inline void dot_quads(I acc[T], const uint8_t* codes, size_t n_quads, const Tokens<T>& tokens, size_t k,
                       const Pair& factor) {
   int32x4_t s[T][4];
   for (int t = 0; t < T; t++)
     for (int r = 0; r < 4; r++) s[t][r] = vdupq_n_s32(0);
   for (size_t q = 0; q < n_quads; q += 4) {
     int8x16_t x[T];
-    for (int t = 0; t < T; t++) x[t] = vld1q_s8(act + size_t(t) * act_stride + 4 * q);
+    for (int t = 0; t < T; t++) x[t] = vld1q_s8(tokens.at(t, k + 4 * q));
     const auto quad = [&](auto i) {
 #pragma GCC unroll 4
       for (int r = 0; r < 4; r++) {

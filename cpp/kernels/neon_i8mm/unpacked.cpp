@@ -6,6 +6,7 @@
 #include "kernels/neon_i8mm/vec.h"
 // its Pair, on those vectors
 #include "kernels/generic/pair.inl.h"
+#include "kernels/generic/tokens.inl.h"
 
 namespace {
 namespace qgemm {
@@ -28,10 +29,10 @@ inline void store_quads(uint8_t* p, const B q[4]) {
     }
 }
 
-/// acc[t] += factor * (sum over the n_quads at `codes` of code * activation of token t); n_quads is a
-/// multiple of `granule`, 4 or 8; `factor` is given twice.
+/// acc[t] += factor * (sum over the n_quads at `codes` of code * activation of token t from k on); n_quads is
+/// a multiple of `granule`, 4 or 8; `factor` is given twice.
 template <int max_code, int T, int granule>
-inline void dot_quads(I acc[T], const uint8_t* codes, size_t n_quads, const int8_t* act, size_t act_stride,
+inline void dot_quads(I acc[T], const uint8_t* codes, size_t n_quads, const Tokens<T>& tokens, size_t k,
                       const Pair& factor) {
   constexpr int pairs = (T + 1) / 2;  // the last token of an odd tile is its own partner
   int32x4_t s[pairs][8];              // rows 2i, 2i+1 by both tokens
@@ -40,8 +41,8 @@ inline void dot_quads(I acc[T], const uint8_t* codes, size_t n_quads, const int8
   for (size_t q = 0; q < n_quads; q += 2) {
     int8x16_t x[pairs];
     for (int p = 0; p < pairs; p++) {
-      const int8_t* a = act + size_t(2 * p) * act_stride + 4 * q;
-      x[p] = vcombine_s8(vld1_s8(a), vld1_s8(2 * p + 1 < T ? a + act_stride : a));
+      const int last = 2 * p + 1 < T ? 2 * p + 1 : 2 * p;
+      x[p] = vcombine_s8(vld1_s8(tokens.at(2 * p, k + 4 * q)), vld1_s8(tokens.at(last, k + 4 * q)));
     }
 #pragma GCC unroll 8
     for (int i = 0; i < 8; i++) {
