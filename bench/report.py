@@ -9,6 +9,7 @@ report.py --picture  # the picture beside the results (needs matplotlib)
 import json
 import statistics
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +28,21 @@ MAIN = {
     "bonsai.Q1_0": ["pp 512", "tg 64"],
     "2b-6-layers.tq2_0": ["tg 16 8192"],
 }
+
+
+# What a processor is called by here, the best first.
+ISAS = {
+    "amx_int8": "AMX",
+    "avx512_vnni": "AVX-512 VNNI",
+    "avx_vnni": "AVX-VNNI",
+    "avx2": "AVX2",
+    "i8mm": "I8MM",
+}
+EXPLANATION = (
+    "Tokens per second. pp: prompt tokens in one batch; tg: tokens one by one, all logits computed; gen: greedy\n"
+    "generation, where Sterna screens the output matrix.\n\n"
+)
+Row = tuple[str, str, str, float, float | None]  # model, threads, test, Sterna's tokens/s, llama.cpp's
 
 
 def load() -> list[dict]:
@@ -49,8 +65,7 @@ def model_of(report: dict) -> str:
     return engine["model"].removesuffix(".gguf") + (f" (both {only})" if only else "")
 
 
-def rows(reports: list[dict]) -> list[tuple[str, str, str, float, float | None]]:
-    """(model, threads, test, Sterna's tokens/s, llama.cpp's)."""
+def rows(reports: list[dict]) -> list[Row]:
     out = []
     for report in reports:
         model = model_of(report)
@@ -68,20 +83,30 @@ def label(test: str) -> str:
     return f"{kind}{n}" + (f" after {depth[0]}" if depth else "")
 
 
-def intro(reports: list[dict]) -> str:
-    machines = {f"{r['machine']['cpu']}, {r['machine']['cpus']} CPUs" for r in reports}
-    peers = sorted({r["engines"]["llama.cpp"]["version"] for r in reports if "llama.cpp" in r["engines"]})
-    assert len(machines) == 1, f"figures of several machines do not belong into one table: {machines}"
-    reps = sorted(report["reps"] for report in reports)
-    return (
-        f"{machines.pop()}, {max(r['date'] for r in reports)[:10]}; tokens per second, medians of\n"
-        f"{' to '.join(map(str, sorted({reps[0], reps[-1]})))} interleaved repetitions, against {', '.join(peers)} built from source for the same\n"
-        "CPU. pp: prompt tokens in one batch; tg: tokens one by one, all logits computed; gen: greedy generation, where\n"
-        "Sterna screens the output matrix.\n\n"
-    )
+def machine(report: dict) -> str:
+    """Machine and day of a result, whose figures belong into a table with others of the same."""
+    m = report["machine"]
+    isa = next((name for flag, name in ISAS.items() if flag in m["isa"].split()), m["isa"])
+    return f"{m['cpu']} with {isa}, {m['cpus']} CPUs, {report['date'][:10]}"
 
 
-def table(shown: list[tuple[str, str, str, float, float | None]]) -> str:
+def tables(reports: list[dict], shown: Callable[[list[dict]], list[Row]]) -> str:
+    """A table for each machine and day, the newest first."""
+    by_machine: dict[str, list[dict]] = {}
+    for report in sorted(reports, key=lambda r: (r["date"][:10], model_of(r)), reverse=True):
+        by_machine.setdefault(machine(report), []).insert(0, report)
+    parts = []
+    for name, group in by_machine.items():
+        peers = sorted({r["engines"]["llama.cpp"]["version"] for r in group if "llama.cpp" in r["engines"]})
+        reps = sorted({min(r["reps"] for r in group), max(r["reps"] for r in group)})
+        parts.append(
+            f"{name}; medians of {' to '.join(map(str, reps))} interleaved repetitions,\n"
+            f"against {', '.join(peers)} built from source for the same CPU:\n\n{table(shown(group))}"
+        )
+    return EXPLANATION + "\n".join(parts)
+
+
+def table(shown: list[Row]) -> str:
     lines = ["| model | threads | test | Sterna | llama.cpp | ratio |", "|---|---|---|---|---|---|"]
     for model, threads, test, ours, theirs in shown:
         cells = f"{theirs:.1f} | {ours / theirs:.2f}" if theirs else "- | -"
@@ -89,7 +114,7 @@ def table(shown: list[tuple[str, str, str, float, float | None]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main_rows(reports: list[dict]) -> list[tuple[str, str, str, float, float | None]]:
+def main_rows(reports: list[dict]) -> list[Row]:
     found = {(model, test, int(threads)): row for row in rows(reports) for model, threads, test, *_ in [row]}
     most = max(threads for _, _, threads in found)
     return [found[model, test, most] for model, tests in MAIN.items() for test in tests]
@@ -175,9 +200,9 @@ def pages() -> dict[Path, str]:
     reports = load()
     image = f"![tokens per second of Sterna and llama.cpp]({PICTURE.name})\n\n"
     figures = {
-        ROOT / "README.md": {"performance": intro(reports) + table(main_rows(reports))},
+        ROOT / "README.md": {"performance": tables([r for r in reports if model_of(r) in MAIN], main_rows)},
         RESULTS / "README.md": {
-            "performance": image + intro(reports) + table(rows(reports)),
+            "performance": image + tables(reports, rows),
             "file types": file_types(),
         },
     }
@@ -199,7 +224,7 @@ def main() -> None:
         picture(load())
     else:
         reports = load()
-        print(intro(reports) + table(rows(reports)), end="")
+        print(tables(reports, rows), end="")
 
 
 if __name__ == "__main__":
