@@ -7,6 +7,7 @@
 #include "sterna/matmul.h"
 #include "sterna/model.h"
 #include "sterna/options.h"
+#include "sterna/point_cloud.h"
 #include "sterna/selftest.h"
 #include "sterna/session.h"
 #include "sterna/status.h"

@@ -34,6 +34,7 @@ void init_session(nb::module_& m);
 void init_tokenizer(nb::module_& m);
 void init_gguf(nb::module_& m);
 void init_matmul(nb::module_& m);
+void init_point_cloud(nb::module_& m);
 void init_cpu(nb::module_& m);
 
 }  // namespace sterna::python

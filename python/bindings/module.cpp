@@ -21,4 +21,5 @@ NB_MODULE(_core, m) {
   sterna::python::init_model(m);
   sterna::python::init_session(m);
   sterna::python::init_tokenizer(m);
+  sterna::python::init_point_cloud(m);
 }

@@ -104,6 +104,7 @@ _SUBMODULES = (
     "matmul",
     "model",
     "session",
+    "sparse",
     "template",
     "threads",
     "tokenizer",

@@ -426,7 +426,9 @@ class ModelInfo:
 
     @property
     def kv_bytes_per_token(self) -> int:
-        """KV cache; memory is taken as tokens come, for local layers up to their window."""
+        """
+        KV cache; memory is taken as tokens come, for local layers up to their window.
+        """
 
     @property
     def n_layer_local(self) -> int:
@@ -434,7 +436,6 @@ class ModelInfo:
 
     @property
     def window(self) -> int: ...
-
     @property
     def n_layer(self) -> int: ...
     @property
@@ -588,3 +589,68 @@ class Tokenizer:
     def text(self, id: int) -> str: ...
     @property
     def warnings(self) -> list[str]: ...
+
+class Sites:
+    @staticmethod
+    def create(
+        coords: Annotated[
+            NDArray[numpy.int32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+        ],
+        shape: Sequence[int],
+        batch_size: int,
+    ) -> Sites: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def shape(self) -> list[int]: ...
+    @property
+    def batch_size(self) -> int: ...
+    def copy_coords(
+        self, to: Annotated[NDArray[numpy.int32], dict(shape=(None, None), order="C", device="cpu")]
+    ) -> None: ...
+    def same_as(self, other: Sites) -> bool: ...
+
+class KernelMap:
+    @staticmethod
+    def submanifold(sites: Sites, kernel: Sequence[int], dilation: Sequence[int]) -> KernelMap: ...
+    @staticmethod
+    def strided(
+        sites: Sites,
+        kernel: Sequence[int],
+        stride: Sequence[int],
+        padding: Sequence[int],
+        dilation: Sequence[int],
+        floor: bool,
+    ) -> KernelMap: ...
+    @property
+    def sites_in(self) -> Sites: ...
+    @property
+    def sites_out(self) -> Sites: ...
+    @property
+    def volume(self) -> int: ...
+    @property
+    def pairs(self) -> int: ...
+    def n_pairs(self, offset: int) -> int: ...
+    def copy_pairs(
+        self,
+        offset: int,
+        to: Annotated[NDArray[numpy.int32], dict(shape=(None, None), order="C", device="cpu")],
+    ) -> None: ...
+
+class SparseConv:
+    @staticmethod
+    def pack(
+        weights: Annotated[
+            NDArray[numpy.float32], dict(shape=(None, None, None), order="C", device="cpu", writable=False)
+        ],
+        bias: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    ) -> SparseConv: ...
+    def run(
+        self,
+        map: KernelMap,
+        x: Annotated[
+            NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+        ],
+        out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu")],
+        threads: Threads,
+    ) -> None: ...

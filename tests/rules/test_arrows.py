@@ -73,10 +73,12 @@ ARROWS = {
         BASE,
         PUBLIC,
     ],
+    "cpp/sparse": [*KERNELS, "cpp/threads", "cpp/machine", BASE, PUBLIC],
     "cpp/api": [
         "cpp/llm/engine",
         "cpp/llm/text",
         "cpp/backends/cpu",
+        "cpp/sparse",
         "cpp/packing",
         "cpp/kernels/selftest",
         "cpp/kernels/registry",

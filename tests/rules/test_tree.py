@@ -75,7 +75,7 @@ def test_every_cpp_test_is_in_a_suite_that_ctest_runs() -> None:
     suites = re.search(r"foreach\(suite ([\w ]+)\)", read(pathlib.Path("tests/CMakeLists.txt")))[1].split()
     wrong, used = [], set()
     for f in files("tests", {".cpp"}):
-        if f.name.endswith("_test.cpp") and f.parent.name in ("unit", "conformance", "golden"):
+        if f.name.endswith("_test.cpp") and f.parent.name in ("unit", "conformance", "golden", "sparse"):
             text = read(f)
             named = re.findall(r'TEST_SUITE(?:_BEGIN)?\("([^"]*)"\)', text)
             used.update(named)

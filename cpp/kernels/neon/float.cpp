@@ -6,5 +6,6 @@
 #include "kernels/generic/define.h"
 #include "kernels/generic/elementwise.inl.h"
 #include "kernels/generic/fgemm.inl.h"
+#include "kernels/generic/rows.inl.h"
 // the list, defined from that source
 #include "kernels/generic/float.inc"

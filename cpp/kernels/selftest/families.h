@@ -12,6 +12,7 @@
 #include "kernels/contract/elementwise.h"
 #include "kernels/contract/fgemm.h"
 #include "kernels/contract/qgemm.h"
+#include "kernels/contract/rows.h"
 #include "kernels/contract/tables.h"
 
 namespace sterna::kernels::selftest {

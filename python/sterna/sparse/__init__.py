@@ -1,0 +1,33 @@
+"""Sparse convolution of point clouds on numpy arrays, with spconv's names; inference only.
+
+import sterna.sparse as sparse
+x = sparse.SparseConvTensor(features, indices, spatial_shape, batch_size)
+conv = sparse.SubMConv3d(4, 32, 3, indice_key="subm1", weight=weight)  # (out, kx, ky, kz, in)
+y = conv(x).features
+"""
+
+from __future__ import annotations
+
+from .layers import (
+    SparseConv1d,
+    SparseConv2d,
+    SparseConv3d,
+    SparseConv4d,
+    SubMConv1d,
+    SubMConv2d,
+    SubMConv3d,
+    SubMConv4d,
+)
+from .tensor import SparseConvTensor
+
+__all__ = [
+    "SparseConv1d",
+    "SparseConv2d",
+    "SparseConv3d",
+    "SparseConv4d",
+    "SparseConvTensor",
+    "SubMConv1d",
+    "SubMConv2d",
+    "SubMConv3d",
+    "SubMConv4d",
+]
