@@ -426,9 +426,7 @@ class ModelInfo:
 
     @property
     def kv_bytes_per_token(self) -> int:
-        """
-        KV cache; memory is taken as tokens come, for local layers up to their window.
-        """
+        """KV cache; memory is taken as tokens come, for local layers up to their window."""
 
     @property
     def n_layer_local(self) -> int:
