@@ -8,12 +8,13 @@
 #include "base/public_call.h"
 #include "sparse/conv.h"
 #include "sparse/kernel_map.h"
+#include "sparse/pooling.h"
 #include "sparse/sites.h"
 
 namespace sterna {
 namespace {
 
-Status bad(const std::string& what) { return Status(Code::kInvalidArgument, "[sparse conv] " + what); }
+Status bad(const std::string& what) { return Status(Code::kInvalidArgument, "[sparse] " + what); }
 std::string num(size_t n) { return std::to_string(n); }
 
 Status check_size(const char* name, size_t got, size_t rows, size_t columns) {
@@ -37,19 +38,34 @@ int32_t Sites::batch_size() const { return impl_->batch_size; }
 std::span<const int32_t> Sites::shape() const { return impl_->shape; }
 std::span<const int32_t> Sites::coords() const { return impl_->coords; }
 
-Result<KernelMap> KernelMap::submanifold(const Sites& sites, const ConvShape& shape) {
-  return public_call("kernel map", [&](FloatEnvironment&) { return sparse::submanifold_map(sites, shape); });
+Result<KernelMap> KernelMap::submanifold(const Sites& sites, const ConvShape& shape, const Threads& threads) {
+  return public_call("kernel map", [&](FloatEnvironment&) {
+    return sparse::submanifold_map(sites, shape, *threads.pool());
+  });
 }
 
-Result<KernelMap> KernelMap::strided(const Sites& sites, const ConvShape& shape, SiteRule rule) {
-  return public_call("kernel map",
-                     [&](FloatEnvironment&) { return sparse::strided_map(sites, shape, rule); });
+Result<KernelMap> KernelMap::strided(const Sites& sites, const ConvShape& shape, const Threads& threads,
+                                     SiteRule rule) {
+  return public_call("kernel map", [&](FloatEnvironment&) {
+    return sparse::strided_map(sites, shape, rule, *threads.pool());
+  });
+}
+
+Result<KernelMap> KernelMap::transposed(const Sites& sites, const ConvShape& shape,
+                                        const std::vector<int32_t>& output_padding, const Threads& threads) {
+  return public_call("kernel map", [&](FloatEnvironment&) {
+    return sparse::transposed_map(sites, shape, output_padding, *threads.pool());
+  });
+}
+
+Result<KernelMap> KernelMap::inverse() const {
+  return public_call("kernel map", [&](FloatEnvironment&) { return sparse::inverse_map(*this); });
 }
 
 const Sites& KernelMap::in() const { return impl_->in; }
 const Sites& KernelMap::out() const { return impl_->out; }
 size_t KernelMap::volume() const { return impl_->volume(); }
-size_t KernelMap::n_pairs() const { return impl_->place.size(); }
+size_t KernelMap::n_pairs() const { return impl_->n_pairs(); }
 size_t KernelMap::n_pairs(size_t offset) const { return impl_->begin[offset + 1] - impl_->begin[offset]; }
 
 void KernelMap::pairs(size_t offset, std::span<int32_t> in, std::span<int32_t> out) const {
@@ -98,5 +114,25 @@ Status SparseConv::run(const KernelMap& map, std::span<const float> x, std::span
 size_t SparseConv::out_channels() const { return impl_->out_channels; }
 size_t SparseConv::volume() const { return impl_->volume; }
 size_t SparseConv::in_channels() const { return impl_->in_channels; }
+
+Status sparse_pool(const KernelMap& map, SparsePool kind, std::span<const float> x, size_t channels,
+                   std::span<float> out, const Threads& threads) {
+  return public_call("sparse pool", [&](FloatEnvironment&) -> Status {
+    STERNA_RETURN_IF_ERROR(check_size("x", x.size(), map.in().size(), channels));
+    STERNA_RETURN_IF_ERROR(check_size("out", out.size(), map.out().size(), channels));
+    sparse::pool_sites(map.impl(), kind, x.data(), channels, out.data(), *threads.pool());
+    return {};
+  });
+}
+
+Status sparse_global_pool(const Sites& sites, SparsePool kind, std::span<const float> x, size_t channels,
+                          std::span<float> out, const Threads& threads) {
+  return public_call("sparse pool", [&](FloatEnvironment&) -> Status {
+    STERNA_RETURN_IF_ERROR(check_size("x", x.size(), sites.size(), channels));
+    STERNA_RETURN_IF_ERROR(check_size("out", out.size(), size_t(sites.batch_size()), channels));
+    sparse::pool_batches(sites.impl(), kind, x.data(), channels, out.data(), *threads.pool());
+    return {};
+  });
+}
 
 }  // namespace sterna

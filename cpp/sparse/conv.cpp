@@ -35,14 +35,10 @@ void run_tile(kernels::RowsFn* rows, const SparseConv::Impl& layer, const Kernel
   const size_t width = 16 * layer.n_panels;
   std::fill_n(acc, n * width, 0.0f);
   for (size_t k = 0; k < layer.volume; k++) {
-    const int32_t* const places = map.place.data();
-    const auto begin = std::lower_bound(places + map.begin[k], places + map.begin[k + 1], int32_t(first));
-    const auto last = begin + std::min<ptrdiff_t>(ptrdiff_t(n), places + map.begin[k + 1] - begin);
-    const auto end = std::partition_point(begin, last, [&](int32_t p) { return size_t(p) < first + n; });
-    if (begin == end) continue;
+    const KernelMap::Impl::Run run = map.run(k, first, n);
+    if (run.n == 0) continue;
     rows({x, layer.in_channels, layer.in_channels, layer.weights.as<float>() + k * width * layer.in_channels,
-          layer.n_panels, map.input.data() + (begin - places), begin, size_t(end - begin), int32_t(first),
-          acc, width});
+          layer.n_panels, map.input + run.first, map.place + run.first, run.n, int32_t(first), acc, width});
   }
 }
 

@@ -20,9 +20,11 @@ bool Box::number() {
 
 std::vector<int32_t> sort_keys(std::vector<uint64_t>& keys) {
   const size_t n = keys.size();
-  std::vector<int32_t> order(n), other_order(n);
-  std::vector<uint64_t> other(n);
+  std::vector<int32_t> order(n);
   std::iota(order.begin(), order.end(), 0);
+  if (std::is_sorted(keys.begin(), keys.end())) return order;
+  std::vector<int32_t> other_order(n);
+  std::vector<uint64_t> other(n);
   const uint64_t most = n ? *std::max_element(keys.begin(), keys.end()) : 0;
   for (int shift = 0; shift < 64 && most >> shift; shift += 8) {
     size_t start[257] = {};

@@ -2,7 +2,7 @@
 // layers that compute at sites only. What a layer gives equals the dense convolution read at its output
 // sites.
 //   auto sites = sterna::Sites::create(coords, shape, 1);              // coords: [n][batch, x, y, z]
-//   auto map = sterna::KernelMap::submanifold(sites.value(), {{3, 3, 3}});
+//   auto map = sterna::KernelMap::submanifold(sites.value(), {{3, 3, 3}}, threads);
 //   auto conv = sterna::SparseConv::pack(weights, 64, 27, 32);         // [out][kx][ky][kz][in], as spconv 2
 //   conv.value().run(map.value(), features, out, threads);
 // Arithmetic: an output element is one chain of f32 fma from +0 over the kernel's offsets in ascending order
@@ -67,19 +67,29 @@ enum class SiteRule {
            ///< k - kernel/2 on axes where the kernel is odd, else k.
 };
 
-/// Which input of which site meets which offset of a kernel: made once, used by all layers that share it.
+/// Which input of which site meets which offset of a kernel: made once, used by all layers that share it. The
+/// same for every number of threads.
 class KernelMap {
  public:
   /// The outputs are the inputs. Kernels are odd on every axis, shape.stride and shape.padding empty.
   /// Errors: kInvalidArgument, kOutOfMemory.
-  static Result<KernelMap> submanifold(const Sites& sites, const ConvShape& shape);
+  static Result<KernelMap> submanifold(const Sites& sites, const ConvShape& shape, const Threads& threads);
   /// The outputs are new sites, sorted by batch, then coordinates. With kConv the output grid has
   /// floor((size + 2*padding - dilation*(kernel - 1) - 1) / stride) + 1 places on an axis, with kFloor
   /// ceil(size / stride).
   /// Errors: kInvalidArgument, also if the output grid is empty, or if there are sites and no output meets
-  /// one; kUnsupported for 2^31 outputs and more; kOutOfMemory.
-  static Result<KernelMap> strided(const Sites& sites, const ConvShape& shape,
+  /// one; kUnsupported for 2^31 pairs and more; kOutOfMemory.
+  static Result<KernelMap> strided(const Sites& sites, const ConvShape& shape, const Threads& threads,
                                    SiteRule rule = SiteRule::kConv);
+  /// Of the transposed convolution: input i meets output o = i*stride - padding + k*dilation, in a grid of
+  /// (size - 1)*stride - 2*padding + dilation*(kernel - 1) + 1 + output_padding places on an axis; all such
+  /// outputs are new sites, up to volume() for each input. output_padding: for each axis less than stride or
+  /// dilation, or empty. Errors: as strided().
+  static Result<KernelMap> transposed(const Sites& sites, const ConvShape& shape,
+                                      const std::vector<int32_t>& output_padding, const Threads& threads);
+  /// The same pairs with inputs and outputs exchanged: leads back to the sites that this map came from.
+  /// Errors: kOutOfMemory.
+  Result<KernelMap> inverse() const;
 
   const Sites& in() const;
   const Sites& out() const;
@@ -127,5 +137,22 @@ class SparseConv {
  private:
   std::shared_ptr<const Impl> impl_;
 };
+
+enum class SparsePool {
+  kMax,      ///< Of equal ones the first; NaN if one is.
+  kAverage,  ///< Of the inputs that are there: their sum from +0, offset after offset, divided by their
+             ///< number.
+};
+
+/// Pools the inputs that meet each output; an output that meets none is 0. x: [map.in().size()][channels],
+/// out: [map.out().size()][channels], not overlapping. The bits are the same for every number of threads.
+/// Errors: kInvalidArgument, kOutOfMemory.
+Status sparse_pool(const KernelMap& map, SparsePool kind, std::span<const float> x, size_t channels,
+                   std::span<float> out, const Threads& threads);
+/// Pools all sites of each batch index: out: [sites.batch_size()][channels], 0 where there are none. Averages
+/// are summed in double precision in the order of the sorted sites and rounded once, so that the order of the
+/// rows changes nothing. Errors: kInvalidArgument, kOutOfMemory.
+Status sparse_global_pool(const Sites& sites, SparsePool kind, std::span<const float> x, size_t channels,
+                          std::span<float> out, const Threads& threads);
 
 }  // namespace sterna

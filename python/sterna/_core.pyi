@@ -426,7 +426,9 @@ class ModelInfo:
 
     @property
     def kv_bytes_per_token(self) -> int:
-        """KV cache; memory is taken as tokens come, for local layers up to their window."""
+        """
+        KV cache; memory is taken as tokens come, for local layers up to their window.
+        """
 
     @property
     def n_layer_local(self) -> int:
@@ -610,7 +612,9 @@ class Sites:
 
 class KernelMap:
     @staticmethod
-    def submanifold(sites: Sites, kernel: Sequence[int], dilation: Sequence[int]) -> KernelMap: ...
+    def submanifold(
+        sites: Sites, kernel: Sequence[int], dilation: Sequence[int], threads: Threads
+    ) -> KernelMap: ...
     @staticmethod
     def strided(
         sites: Sites,
@@ -619,7 +623,19 @@ class KernelMap:
         padding: Sequence[int],
         dilation: Sequence[int],
         floor: bool,
+        threads: Threads,
     ) -> KernelMap: ...
+    @staticmethod
+    def transposed(
+        sites: Sites,
+        kernel: Sequence[int],
+        stride: Sequence[int],
+        padding: Sequence[int],
+        dilation: Sequence[int],
+        output_padding: Sequence[int],
+        threads: Threads,
+    ) -> KernelMap: ...
+    def inverse(self) -> KernelMap: ...
     @property
     def sites_in(self) -> Sites: ...
     @property
@@ -651,4 +667,23 @@ class SparseConv:
         ],
         out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu")],
         threads: Threads,
+        relu: bool,
+        residual: Annotated[
+            NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+        ],
     ) -> None: ...
+
+def sparse_pool(
+    map: KernelMap,
+    is_max: bool,
+    x: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu")],
+    threads: Threads,
+) -> None: ...
+def sparse_global_pool(
+    sites: Sites,
+    is_max: bool,
+    x: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu")],
+    threads: Threads,
+) -> None: ...

@@ -1,37 +1,16 @@
 """Sparse convolution equals the dense one, in float64, at its sites; what cannot be is an error that names it."""
 
 import itertools
+import os
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
 import sterna
+from clouds import EPS, cloud, dense_conv, layer_of
 from lidar import scan, voxels
 from sterna import sparse
-
-EPS = 2.0**-24
-
-
-def cloud(rng, shape, n, channels, batch=1):
-    """Distinct random sites in no order, and features."""
-    cells = np.array(list(itertools.product(range(batch), *map(range, shape))), np.int32)
-    indices = rng.permutation(cells)[:n]
-    return rng.standard_normal((len(indices), channels)).astype(np.float32), indices
-
-
-def dense_conv(x, weight, stride, padding, dilation):
-    """Dense convolution in float64. x: (batch, *shape, in), weight: (out, *kernel, in)."""
-    dims = weight.ndim - 2
-    kernel = weight.shape[1:-1]
-    x = np.pad(x.astype(np.float64), [(0, 0), *[(p, p) for p in padding], (0, 0)])
-    size = [(x.shape[a + 1] - dilation[a] * (kernel[a] - 1) - 1) // stride[a] + 1 for a in range(dims)]
-    y = np.zeros((x.shape[0], *size, weight.shape[0]))
-    for k in itertools.product(*map(range, kernel)):
-        window = tuple(
-            slice(k[a] * dilation[a], k[a] * dilation[a] + stride[a] * (size[a] - 1) + 1, stride[a])
-            for a in range(dims)
-        )
-        y += x[(slice(None), *window)] @ weight[(slice(None), *k)].astype(np.float64).T
-    return y
 
 
 def check(layer, x, *, stride=None, padding=None):
@@ -54,13 +33,6 @@ def check(layer, x, *, stride=None, padding=None):
         meets = dense_conv(occupied[..., None], ones, stride, padding, layer.dilation)[..., 0] > 0
         assert np.array_equal(np.argwhere(meets), y.indices)
     return y
-
-
-def layer_of(kind, rng, *args, **kwargs):
-    layer = kind(*args, bias=False, **kwargs)
-    layer.test_weight = rng.standard_normal(layer.weight_shape).astype(np.float32)
-    layer.load(layer.test_weight)
-    return layer
 
 
 SHAPES = {1: (40,), 2: (9, 13), 3: (5, 7, 6), 4: (4, 5, 3, 4)}
@@ -187,6 +159,38 @@ def test_lidar_scan_end_to_end() -> None:
             layer._threads = threads
             again = layer(again)
         assert np.array_equal(again.features, x.features)
+
+
+def pairs_of(cells, size):
+    """Of a submanifold kernel of 3 x 3 x 3, counted by looking each neighbour up in a list of numbers."""
+    wide = np.array(size, np.int64) + 2
+    number = ((cells[:, 0] + 1) * wide[1] + cells[:, 1] + 1) * wide[2] + cells[:, 2] + 1
+    steps = itertools.product((-1, 0, 1), repeat=3)
+    return sum(int(np.isin(number + (x * wide[1] + y) * wide[2] + z, number).sum()) for x, y, z in steps)
+
+
+def pairs_found(cells, size) -> int:
+    x = sparse.SparseConvTensor(
+        np.ones((len(cells), 1), np.float32), np.insert(cells, 0, 0, axis=1), [int(n) for n in size], 1
+    )
+    layer_of(sparse.SubMConv3d, np.random.default_rng(0), 1, 1, 3, indice_key="k")(x)
+    return x.indice_dict["k"][1].pairs
+
+
+@pytest.mark.parametrize("size", [0.1, 0.4])
+def test_pairs_of_a_scan(size) -> None:
+    cells, shape = voxels(scan(), size)
+    assert pairs_found(cells, shape) == pairs_of(cells.astype(np.int64), shape)
+
+
+@pytest.mark.skipif("STERNA_SHARED" not in os.environ, reason="STERNA_SHARED names no folder with a scan")
+@pytest.mark.parametrize(("size", "want"), [(0.05, 197_414), (0.1, 172_012)])
+def test_pairs_of_a_scan_of_64_beams(size, want) -> None:
+    """Two other programs count as many under the lower half of the offsets."""
+    made = runpy.run_path(str(Path(os.environ["STERNA_SHARED"], "design", "lidar_scan.py")))
+    cells, _, shape = made["voxelize"](made["scan"](0), size)
+    pairs = pairs_found(cells, shape)
+    assert pairs == pairs_of(cells.astype(np.int64), shape) == 2 * want + len(cells)
 
 
 def test_bias_and_no_bias() -> None:

@@ -162,6 +162,36 @@ void fail_other_calls(Subject& s) {
             [&] { return file.value().get_string("tokenizer.ggml.model", "").status().code(); });
 }
 
+void fail_sparse_calls(Subject& s) {
+  const std::vector<int32_t> coords = {0, 0, 0, 0, 1, 1, 0, 3, 3, 0, 2, 2}, shape = {4, 4}, more = {1, 1};
+  const ConvShape same{{3, 3}, {}, {}, {}}, half{{3, 3}, {2, 2}, {1, 1}, {}}, third{{3, 3}, {2, 2}, {}, {}};
+  const std::vector<float> weights(5 * 9 * 2, 1), bias(5, 1), x(4 * 2, 1);
+  std::vector<float> out(4 * 5);
+  fail_each(s, "Sites::create", [&] { return Sites::create(coords, shape, 1).status().code(); });
+  const auto sites = Sites::create(coords, shape, 1);
+  const auto threads = Threads::create(2);
+  REQUIRE((sites.ok() && threads.ok()));
+  const Sites& c = sites.value();
+  const Threads& t = threads.value();
+  fail_each(s, "submanifold map", [&] { return KernelMap::submanifold(c, same, t).status().code(); });
+  fail_each(s, "strided map", [&] { return KernelMap::strided(c, half, t).status().code(); });
+  fail_each(s, "strided map, floor",
+            [&] { return KernelMap::strided(c, third, t, SiteRule::kFloor).status().code(); });
+  fail_each(s, "transposed map", [&] { return KernelMap::transposed(c, half, more, t).status().code(); });
+  const auto map = KernelMap::submanifold(c, same, t);
+  REQUIRE(map.ok());
+  fail_each(s, "inverse map", [&] { return map.value().inverse().status().code(); });
+  fail_each(s, "SparseConv::pack", [&] { return SparseConv::pack(weights, 5, 9, 2, bias).status().code(); });
+  const auto conv = SparseConv::pack(weights, 5, 9, 2, bias);
+  REQUIRE(conv.ok());
+  fail_each(s, "SparseConv::run", [&] { return conv.value().run(map.value(), x, out, t).code(); });
+  const std::span<float> pooled(out.data(), x.size());
+  fail_each(s, "sparse_pool",
+            [&] { return sparse_pool(map.value(), SparsePool::kMax, x, 2, pooled, t).code(); });
+  fail_each(s, "sparse_global_pool",
+            [&] { return sparse_global_pool(c, SparsePool::kMax, x, 2, pooled.first(2), t).code(); });
+}
+
 }  // namespace
 
 TEST_SUITE("unit") {
@@ -185,6 +215,7 @@ TEST_SUITE("unit") {
       REQUIRE(set_kernel_choice(choice).ok());
       fail_other_calls(s);
     }
+    fail_sparse_calls(s);
     REQUIRE(set_kernel_choice("auto").ok());
   }
 }

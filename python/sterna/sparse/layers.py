@@ -17,7 +17,7 @@ from .tensor import SparseConvTensor, float_array, tensor_of
 _Numbers = tuple[int, ...]
 
 
-def _per_axis(name: str, value: Any, ndim: int) -> _Numbers:
+def per_axis(name: str, value: Any, ndim: int) -> _Numbers:
     """One number for all axes, or one for each."""
     if isinstance(value, (list, tuple, np.ndarray)):
         numbers = tuple(integer(name, n) for n in value)
@@ -28,16 +28,77 @@ def _per_axis(name: str, value: Any, ndim: int) -> _Numbers:
 
 
 @functools.cache
-def _default_threads() -> _core.Threads:
+def default_threads() -> _core.Threads:
     """One for each CPU, for all layers that are given none."""
     return _core.Threads.create(None)
 
 
-class _Conv:
-    """What the layers share. `_kind` is "subm" or "conv"."""
+class Windowed:
+    """What layers with a kernel share: where it stands, and the map of it, from the tensor's cache."""
 
     ndim: ClassVar[int]
     _kind: ClassVar[str]
+
+    def _set_window(
+        self,
+        kernel_size: int | Sequence[int],
+        stride: int | Sequence[int],
+        padding: int | Sequence[int],
+        dilation: int | Sequence[int],
+        indice_key: str | None,
+        threads: Threads | None,
+    ) -> None:
+        self.kernel_size = per_axis("kernel_size", kernel_size, self.ndim)
+        self.stride = per_axis("stride", stride, self.ndim)
+        self.padding = per_axis("padding", padding, self.ndim)
+        self.dilation = per_axis("dilation", dilation, self.ndim)
+        if min(self.kernel_size) < 1:
+            raise ValueError(f"kernel_size, got {kernel_size}, expected at least 1")
+        self.indice_key = optional(string, "indice_key", indice_key, None)
+        self._threads = optional(shared, "threads", threads, None)
+
+    def _parameters(self) -> tuple[object, ...]:
+        """What a map depends on besides the sites: its kind, the kernel, and more."""
+        return (self._kind, self.kernel_size, self.stride, self.padding, self.dilation)
+
+    def _make_map(self, sites: _core.Sites) -> _core.KernelMap:
+        """As SparseConv's."""
+        return _core.KernelMap.strided(
+            sites,
+            list(self.kernel_size),
+            list(self.stride),
+            list(self.padding),
+            list(self.dilation),
+            False,
+            self._pool(),
+        )
+
+    def _pool(self) -> _core.Threads:
+        return self._threads or default_threads()
+
+    def _map(self, x: SparseConvTensor) -> _core.KernelMap:
+        """From the tensor's cache, by indice_key or, without one, by all that it depends on."""
+        parameters = self._parameters()
+        key = self.indice_key if self.indice_key is not None else (x._sites, parameters)
+        if key not in x.indice_dict:
+            x.indice_dict[key] = parameters, self._make_map(x._sites)
+        made_for, kernel_map = x.indice_dict[key]
+        if made_for != parameters or not kernel_map.sites_in.same_as(x._sites):
+            raise ValueError(
+                f"indice_key, got {self.indice_key!r}, which belongs to another layer of other parameters or "
+                "sites, expected a key of its own"
+            )
+        return kernel_map
+
+    def _input(self, input: Any) -> SparseConvTensor:
+        x = tensor_of(input)
+        if len(x.spatial_shape) != self.ndim:
+            raise ValueError(f"input, got {len(x.spatial_shape)} dimensions, expected {self.ndim}")
+        return x
+
+
+class _Conv(Windowed):
+    """What the convolutions share."""
 
     def __init__(
         self,
@@ -53,27 +114,14 @@ class _Conv:
         *,
         weight: npt.NDArray[np.float32] | None = None,
         bias_values: npt.NDArray[np.float32] | None = None,
-        sites: str = "conv",
         threads: Threads | None = None,
     ) -> None:
         self.in_channels = integer("in_channels", in_channels, 1)
         self.out_channels = integer("out_channels", out_channels, 1)
-        self.kernel_size = _per_axis("kernel_size", kernel_size, self.ndim)
-        self.stride = _per_axis("stride", stride, self.ndim)
-        self.padding = _per_axis("padding", padding, self.ndim)
-        self.dilation = _per_axis("dilation", dilation, self.ndim)
-        if min(self.kernel_size) < 1:
-            raise ValueError(f"kernel_size, got {kernel_size}, expected at least 1")
+        self._set_window(kernel_size, stride, padding, dilation, indice_key, threads)
         if integer("groups", groups) != 1:
             raise ValueError(f"groups, got {groups}, expected 1")
-        if sites not in ("conv", "floor"):
-            raise ValueError(f"sites, got {sites!r}, expected 'conv' or 'floor'")
-        if self._kind == "subm" and sites != "conv":
-            raise ValueError("sites, got 'floor' for a submanifold layer, whose sites are those of its input")
         self._has_bias = boolean("bias", bias)
-        self._rule = sites
-        self.indice_key = optional(string, "indice_key", indice_key, None)
-        self._threads = optional(shared, "threads", threads, None)
         self._packed: _core.SparseConv | None = None
         if weight is not None:
             self.load(weight, bias_values)
@@ -101,45 +149,31 @@ class _Conv:
                 raise ValueError(f"bias, got shape {values.shape}, expected ({self.out_channels},)")
         self._packed = _core.SparseConv.pack(weight.reshape(self.out_channels, -1, self.in_channels), values)
 
-    def _parameters(self) -> tuple[object, ...]:
-        return (self._kind, self.kernel_size, self.stride, self.padding, self.dilation, self._rule)
-
-    def _make_map(self, sites: _core.Sites) -> _core.KernelMap:
-        raise NotImplementedError
-
-    def _map(self, x: SparseConvTensor) -> _core.KernelMap:
-        """From the tensor's cache, by indice_key or, without one, by all that it depends on."""
-        parameters = self._parameters()
-        key = self.indice_key if self.indice_key is not None else (x._sites, parameters)
-        if key not in x.indice_dict:
-            x.indice_dict[key] = parameters, self._make_map(x._sites)
-        made_for, kernel_map = x.indice_dict[key]
-        if made_for != parameters or not kernel_map.sites_in.same_as(x._sites):
-            raise ValueError(
-                f"indice_key, got {self.indice_key!r}, which belongs to another layer of other parameters or "
-                "sites, expected a key of its own"
-            )
-        return kernel_map
-
-    def __call__(self, input: SparseConvTensor) -> SparseConvTensor:
-        """Features of shape (sites, out_channels) at the output sites. The result has the same bits for every
-        number of threads.
+    def __call__(
+        self,
+        input: SparseConvTensor,
+        *,
+        relu: bool = False,
+        residual: npt.NDArray[np.float32] | None = None,
+    ) -> SparseConvTensor:
+        """Features of shape (sites, out_channels) at the output sites. residual, float32 of that shape, is added
+        after the bias; then relu. The result has the same bits for every number of threads.
         """
-        x = tensor_of(input)
+        x = self._input(input)
         if self._packed is None:
             raise ValueError("weight, got none, expected load(weight) before the first call")
-        if len(x.spatial_shape) != self.ndim:
-            raise ValueError(f"input, got {len(x.spatial_shape)} dimensions, expected {self.ndim}")
         if x.features.shape[1] != self.in_channels:
             raise ValueError(f"input, got {x.features.shape[1]} channels, expected {self.in_channels}")
+        relu = boolean("relu", relu)
         kernel_map = self._map(x)
         out = np.empty((kernel_map.sites_out.size, self.out_channels), np.float32)
-        threads = self._threads or _default_threads()
-        self._packed.run(kernel_map, x.features, out, threads)
-        return self._output(x, kernel_map, out)
-
-    def _output(self, x: SparseConvTensor, kernel_map: _core.KernelMap, out: np.ndarray) -> SparseConvTensor:
-        raise NotImplementedError
+        more = np.zeros((0, 0), np.float32)
+        if residual is not None:
+            more = float_array("residual", residual, 2)
+            if more.shape != out.shape:
+                raise ValueError(f"residual, got shape {more.shape}, expected {out.shape}")
+        self._packed.run(kernel_map, x.features, out, self._pool(), relu, more)
+        return x._at(kernel_map.sites_out, out)
 
 
 class _SubMConv(_Conv):
@@ -157,10 +191,7 @@ class _SubMConv(_Conv):
     def _make_map(self, sites: _core.Sites) -> _core.KernelMap:
         if set(self.stride) != {1}:
             raise ValueError(f"stride, got {self.stride} for a submanifold layer, expected 1")
-        return _core.KernelMap.submanifold(sites, list(self.kernel_size), list(self.dilation))
-
-    def _output(self, x: SparseConvTensor, kernel_map: _core.KernelMap, out: np.ndarray) -> SparseConvTensor:
-        return x.replace_feature(out)
+        return _core.KernelMap.submanifold(sites, list(self.kernel_size), list(self.dilation), self._pool())
 
 
 class _SparseConv(_Conv):
@@ -173,20 +204,92 @@ class _SparseConv(_Conv):
 
     _kind = "conv"
 
-    def _make_map(self, sites: _core.Sites) -> _core.KernelMap:
-        floor = self._rule == "floor"
-        if floor and set(self.padding) != {0}:
+    def __init__(self, *args: Any, sites: str = "conv", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if sites not in ("conv", "floor"):
+            raise ValueError(f"sites, got {sites!r}, expected 'conv' or 'floor'")
+        if sites == "floor" and set(self.padding) != {0}:
             raise ValueError(f"padding, got {self.padding} with sites='floor', expected 0")
-        padding = [] if floor else list(self.padding)
+        self._is_floor = sites == "floor"
+
+    def _parameters(self) -> tuple[object, ...]:
+        return ("floor", *super()._parameters()[1:]) if self._is_floor else super()._parameters()
+
+    def _make_map(self, sites: _core.Sites) -> _core.KernelMap:
+        if not self._is_floor:
+            return super()._make_map(sites)
         return _core.KernelMap.strided(
-            sites, list(self.kernel_size), list(self.stride), padding, list(self.dilation), floor
+            sites, list(self.kernel_size), list(self.stride), [], list(self.dilation), True, self._pool()
         )
 
-    def _output(self, x: SparseConvTensor, kernel_map: _core.KernelMap, out: np.ndarray) -> SparseConvTensor:
-        sites = kernel_map.sites_out
-        indices = np.empty((sites.size, 1 + self.ndim), np.int32)
-        sites.copy_coords(indices)
-        return x._with(out, sites, indices)
+
+class _SparseConvTranspose(_Conv):
+    """Transposed convolution: input i meets the output i * stride - padding + k * dilation of each offset k.
+
+    All such outputs in the grid of (size - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + 1 +
+    output_padding are sites, sorted by batch, then coordinates: up to the kernel's volume for each input. It
+    equals the dense transposed convolution at these sites. Raises TypeError, ValueError, UnsupportedError (for
+    2**31 pairs and more), MemoryError.
+    """
+
+    _kind = "transposed"
+
+    def __init__(self, *args: Any, output_padding: int | Sequence[int] = 0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.output_padding = per_axis("output_padding", output_padding, self.ndim)
+
+    def _parameters(self) -> tuple[object, ...]:
+        return (*super()._parameters(), self.output_padding)
+
+    def _make_map(self, sites: _core.Sites) -> _core.KernelMap:
+        return _core.KernelMap.transposed(
+            sites,
+            list(self.kernel_size),
+            list(self.stride),
+            list(self.padding),
+            list(self.dilation),
+            list(self.output_padding),
+            self._pool(),
+        )
+
+
+class _SparseInverseConv(_Conv):
+    """The way back of the layer with this indice_key: its map with inputs and outputs exchanged.
+
+    The output sites are the inputs of that layer, in their order; the kernel size must be its own, and the input
+    must have its output sites. Raises TypeError, ValueError, MemoryError.
+    """
+
+    _kind = "inverse"
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Sequence[int],
+        indice_key: str,
+        bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        string("indice_key", indice_key)
+        super().__init__(in_channels, out_channels, kernel_size, bias=bias, indice_key=indice_key, **kwargs)
+
+    def _map(self, x: SparseConvTensor) -> _core.KernelMap:
+        if self.indice_key not in x.indice_dict:
+            raise ValueError(f"indice_key, got {self.indice_key!r}, expected that of a layer before this one")
+        made_for, there = x.indice_dict[self.indice_key]
+        if made_for[1] != self.kernel_size:
+            raise ValueError(
+                f"kernel_size, got {self.kernel_size}, expected {made_for[1]}, that of {self.indice_key!r}"
+            )
+        if not there.sites_out.same_as(x._sites):
+            raise ValueError(
+                f"input, got other sites than those that {self.indice_key!r} made, expected the same"
+            )
+        key = (there, self._kind)
+        if key not in x.indice_dict:
+            x.indice_dict[key] = made_for, there.inverse()
+        return x.indice_dict[key][1]
 
 
 class SubMConv1d(_SubMConv):
@@ -226,4 +329,44 @@ class SparseConv3d(_SparseConv):
 
 class SparseConv4d(_SparseConv):
     __doc__ = _SparseConv.__doc__
+    ndim = 4
+
+
+class SparseConvTranspose1d(_SparseConvTranspose):
+    __doc__ = _SparseConvTranspose.__doc__
+    ndim = 1
+
+
+class SparseConvTranspose2d(_SparseConvTranspose):
+    __doc__ = _SparseConvTranspose.__doc__
+    ndim = 2
+
+
+class SparseConvTranspose3d(_SparseConvTranspose):
+    __doc__ = _SparseConvTranspose.__doc__
+    ndim = 3
+
+
+class SparseConvTranspose4d(_SparseConvTranspose):
+    __doc__ = _SparseConvTranspose.__doc__
+    ndim = 4
+
+
+class SparseInverseConv1d(_SparseInverseConv):
+    __doc__ = _SparseInverseConv.__doc__
+    ndim = 1
+
+
+class SparseInverseConv2d(_SparseInverseConv):
+    __doc__ = _SparseInverseConv.__doc__
+    ndim = 2
+
+
+class SparseInverseConv3d(_SparseInverseConv):
+    __doc__ = _SparseInverseConv.__doc__
+    ndim = 3
+
+
+class SparseInverseConv4d(_SparseInverseConv):
+    __doc__ = _SparseInverseConv.__doc__
     ndim = 4

@@ -97,6 +97,15 @@ class SparseConvTensor:
         tensor._set(features, sites, indices, self.indice_dict)
         return tensor
 
+    def _at(self, sites: _core.Sites, features: np.ndarray) -> SparseConvTensor:
+        """Features at the sites of a layer's outputs."""
+        if sites.same_as(self._sites):
+            return self.replace_feature(features)
+        indices = np.empty((sites.size, 1 + len(sites.shape)), np.int32)
+        sites.copy_coords(indices)
+        indices.setflags(write=False)
+        return self._with(features, sites, indices)
+
     def dense(self, channels_first: bool = True) -> npt.NDArray[np.float32]:
         """The whole grid, zero where there is no site: (batch, channels, *shape), or channels last."""
         grid = np.zeros((self.batch_size, *self.spatial_shape, self._features.shape[1]), np.float32)
