@@ -33,3 +33,17 @@ def test_norm_before_a_block(tmp_path: Path, arch: str, name: str) -> None:
     file.tensors.append(Tensor(f"blk.0.{name}.weight", [64], 0, np.ones(64, "<f4").tobytes()))
     with pytest.raises(sterna.UnsupportedError, match=f"blk.0.{name}.weight': has no place in the graph"):
         load(file, tmp_path)
+
+
+def test_pattern_without_a_window(tmp_path: Path) -> None:
+    """gemma2 has a window of its own, if the file names none; others then have none."""
+    for arch, n_local in (("gemma2", 2), ("olmo2", 0)):
+        file = Mini(arch).file(attention__sliding_window_pattern=3)
+        with load(file.drop_key(f"{arch}.attention.sliding_window"), tmp_path) as model:
+            assert model.info.n_layer_local == n_local
+
+
+def test_smallest_scale(tmp_path: Path) -> None:
+    """The f32 nearest to the bound in the message is within it."""
+    with load(Mini("granitemoe").file(logit_scale=1e-6), tmp_path):
+        pass

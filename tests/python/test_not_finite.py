@@ -66,11 +66,12 @@ def test_infinite_scales(tmp_path: Path, tensor: str, data: dict[int, int]) -> N
         sterna.load(path, n_ctx=16)
 
 
-def test_the_largest_scale_of_mxfp4(tmp_path: Path) -> None:
-    """2^127 is a number; what it is multiplied with overflows."""
+@pytest.mark.parametrize("scale", [0xD0, 0xFF])
+def test_large_scales_of_mxfp4(tmp_path: Path, scale: int) -> None:
+    """2^80 and 2^127 are numbers; the sum of squares, or what they are multiplied with, overflows."""
     file = Gguf.read(MODELS / "mini-llama-iq.gguf")
     damaged = file.tensor("blk.0.ffn_down.weight")
-    damaged.data = b"\xff" + damaged.data[1:]
+    damaged.data = bytes([scale]) + damaged.data[1:]
     path = tmp_path / "damaged.gguf"
     path.write_bytes(file.build())
     with sterna.load(path, n_ctx=16) as m, pytest.raises(ValueError, match="not finite"):

@@ -27,7 +27,8 @@ struct QuantizeArgs {
 };
 using QuantizeFn = void(const QuantizeArgs&);
 
-/// rmsnorm "f32": y = (x * r) * w, r = 1 / sqrt(mean + eps), mean = lane-rule sum of fma(x, x, partial) / n.
+/// rmsnorm "f32": y = (x * r) * w, r = 1 / sqrt(mean + eps) + (mean - mean), mean = lane-rule sum of
+/// fma(x, x, partial) / n. What is added is +0 or, where the sum overflows, NaN: not a row of zeros.
 /// y may be x.
 using RmsNormFn = void(const float* x, const float* w, size_t n, float eps, float* y);
 

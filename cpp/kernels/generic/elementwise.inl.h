@@ -18,7 +18,7 @@ void f32(const float* x, const float* w, size_t n, float eps, float* y) {
   }
   if (i < n) acc = fma_tail(load_part(x + i, n - i), x + i, acc, n - i);
   const float mean = sum_tree(acc) / float(n);
-  const F r = F::set1(1.0f) / sqrt(F::set1(mean + eps));
+  const F r = F::set1(1.0f) / sqrt(F::set1(mean + eps)) + F::set1(mean - mean);
   map2(x, w, n, y, [&](F a, F b) { return (a * r) * b; });
 }
 }  // namespace rmsnorm

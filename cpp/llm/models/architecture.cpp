@@ -136,9 +136,9 @@ Status read_window(const GgufFile& file, KeyReader& r, DecoderSpec& s) {
                   "[model] " + file.path() + ": bidirectional attention is not implemented");
   if (file.find(r.key("attention.sliding_window")))
     STERNA_RETURN_IF_ERROR(r.count("attention.sliding_window", 0, size_t(1) << 30, &s.window));
-  if (s.window == 0) return {};
   const char* const pattern = "attention.sliding_window_pattern";
   const GgufValue* v = file.find(r.key(pattern));
+  if (s.window == 0 && !v) return {};
   s.local = v ? std::visit(LocalLayers{s.n_layer}, *v) : local_layers(s.n_layer, 0);
   if (s.local.size() != s.n_layer)
     return r.range(pattern, "another value",
@@ -194,6 +194,7 @@ Result<DecoderSpec> read_spec(const GgufFile& file, const SpecOptions& options) 
   if (file.find(r.key("pooling_type")))
     s.warnings.push_back("this is an embedding model (pooling_type); it is run as a language model");
   STERNA_RETURN_IF_ERROR(entry->configure(file, options, s));
+  if (s.window == 0) s.local.clear();
   STERNA_RETURN_IF_ERROR(refuse_foreign_keys(file, arch, s));
   return s;
 }

@@ -48,7 +48,7 @@ class KeyReader {
   Status factor(const char* name, double* out) {
     STERNA_ASSIGN(const double x, file_.get_float(key(name), 0));
     if (x == 0) return {};
-    if (!(x >= 1e-6 && x <= 1e6)) return range(name, std::to_string(x), "0, or a number from 1e-6 to 1e6");
+    if (!(x >= double(1e-6f) && x <= 1e6)) return range(name, std::to_string(x), "0, or a number from 1e-6 to 1e6");
     *out = x;
     return {};
   }
