@@ -26,6 +26,7 @@ from .layers import (
     SubMConv3d,
     SubMConv4d,
 )
+from .modules import SparseBatchNorm, SparseReLU, SparseSequential, sparse_add
 from .pooling import (
     SparseAvgPool1d,
     SparseAvgPool2d,
@@ -39,12 +40,16 @@ from .pooling import (
     SparseMaxPool4d,
 )
 from .tensor import SparseConvTensor
+from .voxelize import PointToVoxel, sparse_quantize
+from .weights import from_minkowski, from_spconv, from_torchsparse, load_state_dict
 
 __all__ = [
+    "PointToVoxel",
     "SparseAvgPool1d",
     "SparseAvgPool2d",
     "SparseAvgPool3d",
     "SparseAvgPool4d",
+    "SparseBatchNorm",
     "SparseConv1d",
     "SparseConv2d",
     "SparseConv3d",
@@ -64,8 +69,16 @@ __all__ = [
     "SparseMaxPool2d",
     "SparseMaxPool3d",
     "SparseMaxPool4d",
+    "SparseReLU",
+    "SparseSequential",
     "SubMConv1d",
     "SubMConv2d",
     "SubMConv3d",
     "SubMConv4d",
+    "from_minkowski",
+    "from_spconv",
+    "from_torchsparse",
+    "load_state_dict",
+    "sparse_add",
+    "sparse_quantize",
 ]

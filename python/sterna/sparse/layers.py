@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from .. import _core
 from ..arguments import boolean, integer, optional, string
 from ..threads import Threads, shared
-from .tensor import SparseConvTensor, float_array, tensor_of
+from .tensor import SparseConvTensor, Strides, float_array, tensor_of
 
 _Numbers = tuple[int, ...]
 
@@ -81,14 +82,18 @@ class Windowed:
         parameters = self._parameters()
         key = self.indice_key if self.indice_key is not None else (x._sites, parameters)
         if key not in x.indice_dict:
-            x.indice_dict[key] = parameters, self._make_map(x._sites)
-        made_for, kernel_map = x.indice_dict[key]
+            x.indice_dict[key] = parameters, self._make_map(x._sites), x._stride
+        made_for, kernel_map, _ = x.indice_dict[key]
         if made_for != parameters or not kernel_map.sites_in.same_as(x._sites):
             raise ValueError(
                 f"indice_key, got {self.indice_key!r}, which belongs to another layer of other parameters or "
                 "sites, expected a key of its own"
             )
         return kernel_map
+
+    def _stride_after(self, x: SparseConvTensor) -> Strides:
+        """How many units of the network's input an output's coordinates count."""
+        return tuple(a * b for a, b in zip(x._stride, self.stride, strict=True))
 
     def _input(self, input: Any) -> SparseConvTensor:
         x = tensor_of(input)
@@ -97,7 +102,7 @@ class Windowed:
         return x
 
 
-class _Conv(Windowed):
+class Convolution(Windowed):
     """What the convolutions share."""
 
     def __init__(
@@ -121,8 +126,9 @@ class _Conv(Windowed):
         self._set_window(kernel_size, stride, padding, dilation, indice_key, threads)
         if integer("groups", groups) != 1:
             raise ValueError(f"groups, got {groups}, expected 1")
-        self._has_bias = boolean("bias", bias)
+        self.has_bias = boolean("bias", bias)
         self._packed: _core.SparseConv | None = None
+        self._values: tuple[np.ndarray, np.ndarray] | None = None  # for scaled()
         if weight is not None:
             self.load(weight, bias_values)
         elif bias_values is not None:
@@ -142,12 +148,31 @@ class _Conv(Windowed):
             raise ValueError(f"weight, got shape {weight.shape}, expected {self.weight_shape}")
         values = np.zeros(0, np.float32)
         if bias is not None:
-            if not self._has_bias:
+            if not self.has_bias:
                 raise ValueError("bias, got one for a layer with bias=False")
             values = float_array("bias", bias, 1)
             if values.shape != (self.out_channels,):
                 raise ValueError(f"bias, got shape {values.shape}, expected ({self.out_channels},)")
         self._packed = _core.SparseConv.pack(weight.reshape(self.out_channels, -1, self.in_channels), values)
+        self._values = weight.copy(), values.copy()
+
+    def scaled(self, scale: npt.NDArray[np.float64], shift: npt.NDArray[np.float64]) -> Convolution:
+        """A layer whose outputs are this one's times scale plus shift, each (out_channels,), but for the rounding
+        of the new weights and bias.
+        """
+        if self._values is None:
+            raise ValueError("weight, got none, expected load(weight) before scaled()")
+        if scale.shape != (self.out_channels,) or shift.shape != scale.shape:
+            raise ValueError(f"scale, got {scale.shape} and {shift.shape}, expected ({self.out_channels},)")
+        weight, bias = self._values
+        layer = copy.copy(self)
+        layer.has_bias = True
+        total = bias * scale + shift if len(bias) else shift
+        layer.load(
+            (weight.reshape(self.out_channels, -1) * scale[:, None]).reshape(weight.shape).astype(np.float32),
+            total.astype(np.float32),
+        )
+        return layer
 
     def __call__(
         self,
@@ -173,10 +198,10 @@ class _Conv(Windowed):
             if more.shape != out.shape:
                 raise ValueError(f"residual, got shape {more.shape}, expected {out.shape}")
         self._packed.run(kernel_map, x.features, out, self._pool(), relu, more)
-        return x._at(kernel_map.sites_out, out)
+        return x._at(kernel_map.sites_out, out, self._stride_after(x))
 
 
-class _SubMConv(_Conv):
+class _SubMConv(Convolution):
     """Submanifold convolution: the output sites are the input's, in their order.
 
     Kernel sizes are odd. stride must be 1; padding is ignored, as in spconv. Arguments: see the module. Raises
@@ -194,7 +219,7 @@ class _SubMConv(_Conv):
         return _core.KernelMap.submanifold(sites, list(self.kernel_size), list(self.dilation), self._pool())
 
 
-class _SparseConv(_Conv):
+class _SparseConv(Convolution):
     """Sparse convolution: every site whose window meets an input, sorted by batch, then coordinates.
 
     It equals the dense convolution at these sites. sites="floor" has floor(site / stride) instead, as
@@ -223,7 +248,7 @@ class _SparseConv(_Conv):
         )
 
 
-class _SparseConvTranspose(_Conv):
+class _SparseConvTranspose(Convolution):
     """Transposed convolution: input i meets the output i * stride - padding + k * dilation of each offset k.
 
     All such outputs in the grid of (size - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + 1 +
@@ -252,8 +277,11 @@ class _SparseConvTranspose(_Conv):
             self._pool(),
         )
 
+    def _stride_after(self, x: SparseConvTensor) -> Strides:
+        return tuple(a / b for a, b in zip(x._stride, self.stride, strict=True))
 
-class _SparseInverseConv(_Conv):
+
+class _SparseInverseConv(Convolution):
     """The way back of the layer with this indice_key: its map with inputs and outputs exchanged.
 
     The output sites are the inputs of that layer, in their order; the kernel size must be its own, and the input
@@ -277,7 +305,7 @@ class _SparseInverseConv(_Conv):
     def _map(self, x: SparseConvTensor) -> _core.KernelMap:
         if self.indice_key not in x.indice_dict:
             raise ValueError(f"indice_key, got {self.indice_key!r}, expected that of a layer before this one")
-        made_for, there = x.indice_dict[self.indice_key]
+        made_for, there, stride = x.indice_dict[self.indice_key]
         if made_for[1] != self.kernel_size:
             raise ValueError(
                 f"kernel_size, got {self.kernel_size}, expected {made_for[1]}, that of {self.indice_key!r}"
@@ -288,8 +316,11 @@ class _SparseInverseConv(_Conv):
             )
         key = (there, self._kind)
         if key not in x.indice_dict:
-            x.indice_dict[key] = made_for, there.inverse()
+            x.indice_dict[key] = made_for, there.inverse(), stride
         return x.indice_dict[key][1]
+
+    def _stride_after(self, x: SparseConvTensor) -> Strides:
+        return x.indice_dict[self.indice_key][2]
 
 
 class SubMConv1d(_SubMConv):

@@ -40,7 +40,7 @@ class _SparsePool(Windowed):
         kernel_map = self._map(x)
         out = np.empty((kernel_map.sites_out.size, x.features.shape[1]), np.float32)
         _core.sparse_pool(kernel_map, self._is_max, x.features, out, self._pool())
-        return x._at(kernel_map.sites_out, out)
+        return x._at(kernel_map.sites_out, out, self._stride_after(x))
 
 
 class _SparseMaxPool(_SparsePool):

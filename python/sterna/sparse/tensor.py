@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from .. import _core
 from ..arguments import integer, wrong_type
 
+Strides = tuple[Fraction, ...]
 _INT32 = np.iinfo(np.int32)
 
 
@@ -58,10 +60,15 @@ class SparseConvTensor:
         shape = [integer("spatial_shape", size) for size in spatial_shape]
         coordinates = _coordinates(indices, len(shape))
         sites = _core.Sites.create(coordinates, shape, integer("batch_size", batch_size))
-        self._set(features, sites, coordinates, {})
+        self._set(features, sites, coordinates, {}, (Fraction(1),) * len(shape))
 
     def _set(
-        self, features: Any, sites: _core.Sites, indices: np.ndarray, indice_dict: dict[Any, Any]
+        self,
+        features: Any,
+        sites: _core.Sites,
+        indices: np.ndarray,
+        indice_dict: dict[Any, Any],
+        stride: Strides,
     ) -> None:
         features = float_array("features", features, 2)
         if features.shape[0] != sites.size:
@@ -70,6 +77,7 @@ class SparseConvTensor:
             )
         self._features, self._sites, self._indices = features, sites, indices
         self.indice_dict = indice_dict
+        self._stride = stride
 
     @property
     def features(self) -> npt.NDArray[np.float32]:
@@ -92,19 +100,29 @@ class SparseConvTensor:
         """Other features, also of other width, at the same sites; maps made for either serve both."""
         return self._with(features, self._sites, self._indices)
 
-    def _with(self, features: Any, sites: _core.Sites, indices: np.ndarray) -> SparseConvTensor:
+    def _with(
+        self, features: Any, sites: _core.Sites, indices: np.ndarray, stride: Strides | None = None
+    ) -> SparseConvTensor:
         tensor = object.__new__(SparseConvTensor)
-        tensor._set(features, sites, indices, self.indice_dict)
+        tensor._set(features, sites, indices, self.indice_dict, stride or self._stride)
         return tensor
 
-    def _at(self, sites: _core.Sites, features: np.ndarray) -> SparseConvTensor:
+    def _at(self, sites: _core.Sites, features: np.ndarray, stride: Strides) -> SparseConvTensor:
         """Features at the sites of a layer's outputs."""
         if sites.same_as(self._sites):
             return self.replace_feature(features)
         indices = np.empty((sites.size, 1 + len(sites.shape)), np.int32)
         sites.copy_coords(indices)
         indices.setflags(write=False)
-        return self._with(features, sites, indices)
+        return self._with(features, sites, indices, stride)
+
+    def coords_in_input_units(self) -> npt.NDArray[np.int64]:
+        """int64 (n, 1 + D): indices with coordinates times the strides of all layers up to here, as MinkowskiEngine
+        has them. Raises ValueError after transposed layers that went below one unit of the input.
+        """
+        if any(s.denominator != 1 for s in self._stride):
+            raise ValueError(f"stride, got {', '.join(map(str, self._stride))}, expected whole numbers")
+        return self._indices * np.array([1, *map(int, self._stride)], np.int64)
 
     def dense(self, channels_first: bool = True) -> npt.NDArray[np.float32]:
         """The whole grid, zero where there is no site: (batch, channels, *shape), or channels last."""
